@@ -1,0 +1,2 @@
+//! Layer 1: counters.
+pub mod memory;

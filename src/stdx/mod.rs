@@ -1,0 +1,2 @@
+//! Layer 0: the named limits, ids, numbers, quoting and glob matching that everything above may use.
+pub mod limits;
