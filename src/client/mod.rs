@@ -1,1 +1,122 @@
-//! TODO(module docs)
+//! Layer 3: what the server knows about one client: identity, protocol, database, switches, what it did last.
+//!
+//! Only the core that owns the client's socket changes it.
+
+use crate::resp::reply::Protocol;
+
+/// Clients are numbered from 1 over the whole server, never reused.
+pub type ClientId = u64;
+
+/// What CLIENT LIST and CLIENT KILL call the TYPE of a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientKind {
+    /// Sends commands.
+    Normal,
+    /// The link to our master.
+    Master,
+    /// A replica of ours.
+    Replica,
+    /// Subscribed to channels.
+    Pubsub,
+}
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReplyMode {
+    /// Every command is answered.
+    #[default]
+    On,
+    /// None is.
+    Off,
+    /// The next command is not; after it, all are.
+    SkipNext,
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Client {
+    /// Its number.
+    pub id: ClientId,
+    /// The peer's address, "ip:port", "[ip]:port" or "path:0".
+    pub address: String,
+    /// Our address.
+    pub local_address: String,
+    /// Connected through the unix socket.
+    pub unix_socket: bool,
+    /// The socket's descriptor (CLIENT LIST shows it).
+    pub descriptor: i32,
+    /// CLIENT SETNAME.
+    pub name: Option<Box<[u8]>>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub library_name: Option<Box<[u8]>>,
+    /// CLIENT SETINFO LIB-VER.
+    pub library_version: Option<Box<[u8]>>,
+    /// RESP2 or RESP3.
+    pub protocol: Protocol,
+    /// The selected database.
+    pub database: u32,
+    /// Has given the password, or none is needed.
+    pub authenticated: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// Unix time of connecting, milliseconds.
+    pub created_ms: i64,
+    /// Unix time of the last bytes received, milliseconds.
+    pub last_used_ms: i64,
+    /// Full name of the last command, for CLIENT LIST; "NULL" before the first.
+    pub last_command: &'static str,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Commands run.
+    pub commands: u64,
+}
+
+impl Client {
+    /// A client that has just connected.
+    pub fn new(id: ClientId, address: String, local_address: String, now_ms: i64) -> Client {
+        Client {
+            id,
+            address,
+            local_address,
+            unix_socket: false,
+            descriptor: -1,
+            name: None,
+            library_name: None,
+            library_version: None,
+            protocol: Protocol::Resp2,
+            database: 0,
+            authenticated: false,
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            created_ms: now_ms,
+            last_used_ms: now_ms,
+            last_command: "NULL",
+            bytes_in: 0,
+            bytes_out: 0,
+            commands: 0,
+        }
+    }
+
+    /// Its TYPE.
+    pub fn kind(&self) -> ClientKind {
+        ClientKind::Normal
+    }
+
+    /// RESET: as if it had just connected, but for its identity and statistics.
+    pub fn reset(&mut self, authenticated: bool) {
+        self.name = None;
+        self.protocol = Protocol::Resp2;
+        self.database = 0;
+        self.authenticated = authenticated;
+        self.reply_mode = ReplyMode::On;
+        self.no_evict = false;
+        self.no_touch = false;
+    }
+}

@@ -1,1 +1,14 @@
-//! TODO(module docs)
+//! Layer 5: the commands. One command is one row, one function and its tests, in one family file; everything that is
+//! known about commands (lookup, arity, routing, COMMAND, ACL categories, help) derives from the rows.
+//!
+//! Handlers are plain synchronous code over a narrow context. They never await, and never see a socket, another core or
+//! a file; what must happen elsewhere they return as data.
+
+pub mod args;
+pub mod connection;
+pub mod context;
+pub mod error;
+pub mod request;
+pub mod spec;
+pub mod string;
+pub mod table;

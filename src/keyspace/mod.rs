@@ -1,1 +1,17 @@
-//! TODO(module docs)
+//! Layer 3: what a shard owns. `Keyspace` is the one value that *is* the data of a shard: whoever holds its box may
+//! work with it, nobody else can reach it.
+//!
+//! Reads go through `Keyspace::read`/`peek`, writes through the guard that `Keyspace::write` hands out; nothing else
+//! changes a key.
+
+pub mod database;
+pub mod entry;
+pub mod expire;
+pub mod free;
+pub mod hash;
+pub mod hold;
+pub mod table;
+pub mod write;
+
+pub use database::{Keyspace, Turn};
+pub use hash::{Key, KeyHasher};

@@ -1,1 +1,14 @@
-//! TODO(module docs)
+//! Layer 8: one client from its bytes to its replies. `Core` is one core with all its sessions; it is synchronous and
+//! driven from outside (sockets by `server/`, everything by the simulator): bytes in, a pump, bytes out.
+//!
+//! Replies leave in request order: what runs directly is written at once, what travels leaves a gap in the session's
+//! queue that is filled when it returns.
+
+pub mod admit;
+pub mod control;
+pub mod core;
+pub mod multi;
+pub mod output;
+pub mod route;
+pub mod run;
+pub mod state;

@@ -34,3 +34,41 @@ pub const SHARED_VALUE_BYTES_MIN: usize = 16 * 1024;
 
 /// Commands of one session run in one turn. Beyond: the rest waits until other sessions had theirs.
 pub const COMMANDS_PER_TURN_MAX: usize = 512;
+
+/// Commands in one batch to another core. Beyond: the rest goes in the next batch.
+pub const BATCH_COMMANDS_MAX: usize = 1024;
+
+/// Argument bytes after which a batch takes no further command. One command may exceed it: the next batch is new.
+pub const BATCH_BYTES_MAX: usize = 256 * 1024;
+
+/// Buffer a recycled batch keeps, in bytes. Beyond: given back to the allocator.
+pub const BATCH_BYTES_KEPT_MAX: usize = 64 * 1024;
+
+/// Batches a core keeps for its next use. Beyond: dropped.
+pub const BATCHES_KEPT_MAX: usize = 256;
+
+/// Slots of the ring from one core to another. Beyond: the sender's own queue, see `OVERFLOW_MESSAGES_MAX`.
+pub const RING_SLOTS: usize = 1024;
+
+/// Messages a core queues for others beyond their rings. Beyond: its sessions are not read until the queue has drained.
+pub const OVERFLOW_MESSAGES_MAX: usize = 1024;
+
+/// Batches of one session that may be out at other cores. Beyond: the session is not read until one returns.
+pub const BATCHES_PER_SESSION_MAX: usize = 16;
+
+/// Spins before a box that is not on its shelf counts as missed: its taker may have been descheduled.
+pub const SHELF_SPINS: u32 = 32;
+
+/// Commands whose keys are prefetched before the first of them runs.
+pub const PREFETCH_WINDOW: usize = 32;
+
+const _: () = assert!(SHARDS_MAX <= 64, "sets of shards are one 64-bit word");
+
+/// Read buffer of an idle session, in bytes. A longer request makes it grow; it shrinks again afterwards.
+pub const READ_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Read buffer a session keeps, in bytes. Beyond: given back once it is used up.
+pub const READ_BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
+
+/// Replies waiting in one session after which its commands wait until they have been sent, in bytes.
+pub const OUTPUT_BYTES_PAUSE: usize = 4 * 1024 * 1024;

@@ -1,1 +1,3 @@
-//! TODO(module docs)
+//! Layer 2: the data types as plain values. They know nothing of keys, shards, clients or the wire.
+
+pub mod object;

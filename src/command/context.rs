@@ -1,0 +1,123 @@
+//! What a handler sees: its arguments, its reply, the keyspaces of its keys, the time as a number. Nothing else.
+
+use crate::client::Client;
+use crate::config::Config;
+use crate::keyspace::{Key, KeyHasher, Keyspace, Turn};
+use crate::resp::reply::Reply;
+use crate::stats::server::ServerFacts;
+
+use super::args::Args;
+
+/// The keyspaces a command may reach: those whose boxes are in hand.
+pub struct Keyspaces<'a> {
+    boxes: &'a mut [Option<Box<Keyspace>>],
+    hasher: &'a KeyHasher,
+    /// All keys of the command lie in this shard, so nothing has to be routed.
+    only: Option<usize>,
+}
+
+impl<'a> Keyspaces<'a> {
+    /// A view of the boxes in hand; `only` when one of them serves all keys of the command.
+    pub fn new(boxes: &'a mut [Option<Box<Keyspace>>], hasher: &'a KeyHasher, only: Option<usize>) -> Keyspaces<'a> {
+        Keyspaces { boxes, hasher, only }
+    }
+
+    /// The keyspace of a key. That its box is in hand was seen to by the router.
+    #[inline]
+    pub fn of(&mut self, key: &Key<'_>) -> &mut Keyspace {
+        let shard = match self.only {
+            Some(shard) => shard,
+            None => self.hasher.shard_of(key),
+        };
+        self.shard(shard)
+    }
+
+    /// The keyspace of a shard whose box is in hand.
+    #[inline]
+    pub fn shard(&mut self, shard: usize) -> &mut Keyspace {
+        self.boxes[shard].as_deref_mut().expect("the router took the box before it called the handler")
+    }
+
+    /// All keyspaces in hand with their shard numbers; for commands that run with all of them, that is the whole server.
+    pub fn all(&mut self) -> impl Iterator<Item = (usize, &mut Keyspace)> {
+        self.boxes.iter_mut().enumerate().filter_map(|(shard, slot)| Some((shard, slot.as_deref_mut()?)))
+    }
+
+    /// Number of shards of the server.
+    pub fn shards(&self) -> usize {
+        self.boxes.len()
+    }
+
+    /// The one shard this command was sent to.
+    pub fn only(&self) -> Option<usize> {
+        self.only
+    }
+}
+
+/// What a handler of a keyed command sees.
+pub struct Context<'a> {
+    /// The arguments, the name at 0.
+    pub args: Args<'a>,
+    /// Where the reply goes.
+    pub reply: &'a mut Reply,
+    /// The keyspaces of its keys.
+    pub keyspaces: Keyspaces<'a>,
+    /// The client's database.
+    pub database: u32,
+    /// The time, and whether reads count as uses.
+    pub turn: Turn,
+    /// The parameters.
+    pub config: &'a Config,
+    /// Facts about the server and its counters.
+    pub server: &'a ServerFacts,
+    /// The hash of the first key, when the router computed it.
+    pub first_key: Option<(usize, u64)>,
+    /// The command's full name in lower case, for error texts.
+    pub command: &'static str,
+}
+
+impl<'a> Context<'a> {
+    /// The key at an argument; the hash of the first one is not computed again.
+    #[inline]
+    pub fn key(&self, index: usize) -> Key<'a> {
+        let bytes = self.args.get(index);
+        match self.first_key {
+            Some((at, hash)) if at == index => Key { bytes, hash },
+            _ => self.keyspaces.hasher.key(bytes),
+        }
+    }
+
+    /// The keyspace of a key.
+    #[inline]
+    pub fn keyspace(&mut self, key: &Key<'_>) -> &mut Keyspace {
+        self.keyspaces.of(key)
+    }
+
+    /// Opens the key at an argument for writing in the client's database.
+    #[inline]
+    pub fn write(&mut self, index: usize) -> crate::keyspace::write::KeyWrite<'_>
+    where
+        'a: 'a,
+    {
+        let (key, database, turn) = (self.key(index), self.database, self.turn);
+        self.keyspaces.of(&key).write(database, key, turn)
+    }
+}
+
+/// What a handler of a command without keys sees.
+pub struct SessionContext<'a> {
+    /// The arguments, the name at 0.
+    pub args: Args<'a>,
+    /// Where the reply goes.
+    pub reply: &'a mut Reply,
+    /// The client.
+    pub client: &'a mut Client,
+    /// The parameters.
+    pub config: &'a Config,
+    /// Facts about the server and its counters.
+    pub server: &'a ServerFacts,
+    /// Unix time in milliseconds.
+    pub now_ms: i64,
+    /// The command's full name in lower case, for error texts.
+    pub command: &'static str,
+}

@@ -1,0 +1,272 @@
+//! `Keyspace`: the data of one shard, all logical databases of it, and everything that belongs to that data.
+//!
+//! Invariants: every entry stands in exactly one `keys` table, which owns it; the `expires` table of the same database
+//! holds exactly those entries that have an expiry; both are changed only in this folder. Whoever holds the box of a
+//! `Keyspace` is the only one who can reach it, so nothing here is shared or locked.
+
+use crate::stdx::random::Random;
+use crate::value::object::Value;
+
+use super::entry::{Entry, EntryPointer};
+use super::free::Graveyard;
+use super::hash::{Key, KeyHasher};
+use super::hold::Holds;
+use super::table::Table;
+
+/// When and how a command looks at keys. Time is read once per turn, above.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Unix time in milliseconds.
+    pub now_ms: i64,
+    /// Whether reads count as a use of the key (false for CLIENT NO-TOUCH).
+    pub touch: bool,
+}
+
+/// What a shard counted; read through INFO.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct KeyspaceCounters {
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// Keys removed because their time had come.
+    pub expired_keys: u64,
+    /// Writes since the last save (`rdb_changes_since_last_save`).
+    pub changes: u64,
+}
+
+/// One logical database of one shard.
+pub struct Database {
+    pub(super) keys: Table,
+    pub(super) expires: Table,
+    /// Where the active expiry goes on.
+    pub(super) expire_cursor: u64,
+}
+
+impl Database {
+    const fn new() -> Database {
+        Database { keys: Table::new(), expires: Table::new(), expire_cursor: 0 }
+    }
+
+    /// Number of keys, those included that have expired but were not removed yet (as in Redis).
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// No key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Number of keys with an expiry.
+    pub fn expires_len(&self) -> usize {
+        self.expires.len()
+    }
+
+    /// Bytes the tables take, without the entries.
+    pub fn table_bytes(&self) -> usize {
+        self.keys.memory_bytes() + self.expires.memory_bytes()
+    }
+
+    fn find(&self, key: &Key<'_>) -> Option<EntryPointer> {
+        let found = self.keys.find(key.hash, |at| {
+            // SAFETY: the table only holds pointers of live entries of this database.
+            unsafe { EntryPointer::from_raw(at).entry() }.key() == key.bytes
+        })?;
+        // SAFETY: as above.
+        Some(unsafe { EntryPointer::from_raw(found) })
+    }
+}
+
+/// The data of one shard. See the file's head for the invariants.
+pub struct Keyspace {
+    pub(super) databases: Vec<Database>,
+    /// Keys held by scattered commands.
+    pub holds: Holds,
+    /// What was counted.
+    pub counters: KeyspaceCounters,
+    /// What waits to be freed in slices.
+    pub graveyard: Graveyard,
+    pub(super) hasher: KeyHasher,
+    pub(super) random: Random,
+    /// Whether the access field keeps Redis' LFU counter instead of the time of the last use.
+    pub lfu: bool,
+}
+
+// SAFETY: a keyspace owns everything its raw pointers refer to (entries are reachable only through its tables), so it
+// can move between threads as a whole; it is never shared (no Sync).
+unsafe impl Send for Keyspace {}
+
+impl Keyspace {
+    /// An empty keyspace with `databases` logical databases.
+    pub fn new(databases: usize, hasher: KeyHasher, seed: u64) -> Keyspace {
+        Keyspace {
+            databases: (0..databases).map(|_| Database::new()).collect(),
+            holds: Holds::default(),
+            counters: KeyspaceCounters::default(),
+            graveyard: Graveyard::default(),
+            hasher,
+            random: Random::new(seed),
+            lfu: false,
+        }
+    }
+
+    /// One logical database.
+    pub fn database(&self, database: u32) -> &Database {
+        &self.databases[database as usize]
+    }
+
+    /// Number of logical databases.
+    pub fn databases_len(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// Touches the cache line in which the key's word will be looked for.
+    #[inline]
+    pub fn prefetch_bucket(&self, database: u32, hash: u64) {
+        self.databases[database as usize].keys.prefetch_bucket(hash);
+    }
+
+    /// Touches the entries that may be the key's; the bucket should have arrived by now.
+    #[inline]
+    pub fn prefetch_entries(&self, database: u32, hash: u64) {
+        self.databases[database as usize].keys.prefetch_entries(hash);
+    }
+
+    /// The key's entry, counted as a hit or miss and as a use of the key; one whose time has come is removed first.
+    #[inline]
+    pub fn read(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<Entry<'_>> {
+        let Some(mut pointer) = self.find_live(database, key, turn.now_ms) else {
+            self.counters.misses += 1;
+            return None;
+        };
+        self.counters.hits += 1;
+        if turn.touch {
+            self.touch(&mut pointer, turn.now_ms);
+        }
+        // SAFETY: the entry lives as long as nobody changes the keyspace, which the borrow of `self` rules out.
+        Some(unsafe { pointer.entry() })
+    }
+
+    /// The key's entry without counting or touching (TTL, TYPE, OBJECT, KEYS).
+    pub fn peek(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<Entry<'_>> {
+        let pointer = self.find_live(database, key, turn.now_ms)?;
+        // SAFETY: as in `read`.
+        Some(unsafe { pointer.entry() })
+    }
+
+    /// As `read`, for a boxed value that is shared with a reply (`LongString::share` needs to change it).
+    pub fn read_boxed(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<&mut Value> {
+        let mut pointer = self.find_live(database, key, turn.now_ms)?;
+        // SAFETY: sole access through the `&mut self` borrow, which the returned reference keeps.
+        let value: *mut Value = pointer.boxed_mut()?;
+        unsafe { Some(&mut *value) }
+    }
+
+    /// Looks the key up and removes it when its time has come.
+    #[inline]
+    pub(super) fn find_live(&mut self, database: u32, key: &Key<'_>, now_ms: i64) -> Option<EntryPointer> {
+        let pointer = self.databases[database as usize].find(key)?;
+        // SAFETY: just found, nobody has changed it since.
+        let expired = unsafe { pointer.entry() }.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms);
+        if expired {
+            self.counters.expired_keys += 1;
+            self.remove_entry(database, key.hash, pointer);
+            return None;
+        }
+        Some(pointer)
+    }
+
+    pub(super) fn touch(&mut self, pointer: &mut EntryPointer, now_ms: i64) {
+        // SAFETY: the pointer was just found in a table of this keyspace.
+        let old = unsafe { pointer.entry() }.access();
+        let access = self.access_after_use(old, now_ms);
+        if access != old {
+            pointer.set_access(access);
+        }
+    }
+
+    /// Takes an entry out of its tables and frees it; a boxed value goes to the graveyard.
+    pub(super) fn remove_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) {
+        let hasher = &self.hasher;
+        let rehash = |at| hash_of_entry(hasher, at);
+        let tables = &mut self.databases[database as usize];
+        // SAFETY: still in the table, so alive.
+        if unsafe { pointer.entry() }.expire_at_ms().is_some() {
+            tables.expires.remove(hash, pointer.as_raw(), rehash);
+        }
+        let removed = tables.keys.remove(hash, pointer.as_raw(), rehash);
+        assert!(removed, "an entry stands in its table");
+        // SAFETY: no table holds the pointer any more.
+        if let Some(value) = unsafe { pointer.destroy() } {
+            self.graveyard.bury(value);
+        }
+    }
+
+    /// Calls `see` with entries from the cursor on, at least one bucket; returns where to go on, 0 at the end. Redis'
+    /// guarantee holds: what is there from the first call to the last is seen at least once.
+    pub fn scan(&self, database: u32, cursor: u64, mut see: impl FnMut(Entry<'_>)) -> u64 {
+        self.databases[database as usize].keys.scan(cursor, |at| {
+            // SAFETY: the table only holds live entries; `see` cannot change the keyspace (shared borrow).
+            see(unsafe { EntryPointer::from_raw(at).entry() });
+        })
+    }
+
+    /// A random key's entry that has not expired, if there is one; expired ones met on the way are removed.
+    pub fn random_key(&mut self, database: u32, now_ms: i64) -> Option<Vec<u8>> {
+        // Bounded as in Redis: with nothing but expired keys around, 100 tries end with whatever was found last.
+        const TRIES_MAX: usize = 100;
+        for _ in 0..TRIES_MAX {
+            let random = &mut self.random;
+            let at = self.databases[database as usize].keys.random(&mut || random.next_u64())?;
+            // SAFETY: the table only holds live entries.
+            let pointer = unsafe { EntryPointer::from_raw(at) };
+            // SAFETY: as above; the copy ends the borrow before anything is removed.
+            let entry = unsafe { pointer.entry() };
+            let key = entry.key().to_vec();
+            if entry.expire_at_ms().is_none_or(|at_ms| at_ms > now_ms) {
+                return Some(key);
+            }
+            let hash = self.hasher.hash(&key);
+            self.counters.expired_keys += 1;
+            self.remove_entry(database, hash, pointer);
+        }
+        None
+    }
+
+    /// Empties one database; what was in it is freed in slices. Returns the number of keys it had.
+    pub fn flush(&mut self, database: u32) -> usize {
+        let emptied = std::mem::replace(&mut self.databases[database as usize], Database::new());
+        let count = emptied.len();
+        self.graveyard.bury_table(emptied.keys);
+        self.counters.changes += count as u64;
+        count
+    }
+
+    /// SWAPDB: exchanges two databases.
+    pub fn swap_databases(&mut self, one: u32, other: u32) {
+        self.databases.swap(one as usize, other as usize);
+        self.counters.changes += 1;
+    }
+
+    /// A random number for commands that need one.
+    pub fn random_u64(&mut self) -> u64 {
+        self.random.next_u64()
+    }
+}
+
+impl Drop for Keyspace {
+    fn drop(&mut self) {
+        for database in &mut self.databases {
+            let keys = std::mem::replace(&mut database.keys, Table::new());
+            self.graveyard.bury_table(keys);
+        }
+        while self.graveyard.free_slice() {}
+    }
+}
+
+/// The hash of the entry at `at`, for tables that split or merge.
+pub(super) fn hash_of_entry(hasher: &KeyHasher, at: std::ptr::NonNull<u8>) -> u64 {
+    // SAFETY: tables call this with pointers they hold, which are live entries.
+    hasher.hash(unsafe { EntryPointer::from_raw(at).entry() }.key())
+}

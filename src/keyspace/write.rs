@@ -1,0 +1,293 @@
+//! The write guard: the only way to change a key. Dropping it records the change; nothing else records writes.
+//!
+//! Called by the command families through their context.
+
+use bytes::Bytes;
+
+use crate::stdx::limits::SHARED_VALUE_BYTES_MIN;
+use crate::stdx::number;
+use crate::value::object::{LongString, Value};
+
+use super::database::{Keyspace, Turn, hash_of_entry};
+use super::entry::{Entry, EntryPointer, INLINE_VALUE_BYTES_MAX, NewValue};
+use super::hash::Key;
+
+/// What happens to a key's expiry when its value is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// The key keeps what it has.
+    Keep,
+    /// The key does not expire.
+    Never,
+    /// Unix time in milliseconds.
+    At(i64),
+}
+
+/// Sole access to one key for writing.
+pub struct KeyWrite<'k> {
+    keyspace: &'k mut Keyspace,
+    database: u32,
+    key: Key<'k>,
+    turn: Turn,
+    pointer: Option<EntryPointer>,
+    changes: u32,
+}
+
+impl Keyspace {
+    /// Opens a key for writing; one whose time has come is removed first.
+    #[inline]
+    pub fn write<'k>(&'k mut self, database: u32, key: Key<'k>, turn: Turn) -> KeyWrite<'k> {
+        let pointer = self.find_live(database, &key, turn.now_ms);
+        KeyWrite { keyspace: self, database, key, turn, pointer, changes: 0 }
+    }
+}
+
+impl KeyWrite<'_> {
+    /// The key's entry, if it exists.
+    pub fn entry(&self) -> Option<Entry<'_>> {
+        // SAFETY: the guard has sole access to the keyspace; the entry is only changed through `&mut self`.
+        self.pointer.map(|pointer| unsafe { pointer.entry() })
+    }
+
+    /// Sets a string. It becomes an integer when it is the canonical form of one; a long one gets a buffer of its own.
+    pub fn set_string(&mut self, bytes: &[u8], expiry: Expiry) {
+        if let Some(integer) = number::parse_i64(bytes) {
+            self.set_value(NewValue::Integer(integer), expiry);
+        } else if bytes.len() <= INLINE_VALUE_BYTES_MAX {
+            self.set_value(NewValue::Inline(bytes), expiry);
+        } else {
+            self.set_value(LongString::Private(bytes.to_vec()).boxed(), expiry);
+        }
+    }
+
+    /// As `set_string` for bytes that already have a buffer of their own: a large one is kept without copying.
+    pub fn set_shared(&mut self, bytes: Bytes, expiry: Expiry) {
+        if bytes.len() < SHARED_VALUE_BYTES_MIN {
+            self.set_string(&bytes, expiry);
+        } else {
+            self.set_value(LongString::Shared(bytes).boxed(), expiry);
+        }
+    }
+
+    /// Sets a string that is an integer.
+    pub fn set_integer(&mut self, integer: i64, expiry: Expiry) {
+        self.set_value(NewValue::Integer(integer), expiry);
+    }
+
+    /// Sets any value.
+    pub fn set_value(&mut self, value: NewValue<'_>, expiry: Expiry) {
+        self.changes += 1;
+        let Some(mut old) = self.pointer else {
+            let at_ms = if let Expiry::At(at_ms) = expiry { Some(at_ms) } else { None };
+            self.insert(value, at_ms);
+            return;
+        };
+        // SAFETY: the guard's pointer is live.
+        let old_at_ms = unsafe { old.entry() }.expire_at_ms();
+        let at_ms = match expiry {
+            Expiry::Keep => old_at_ms,
+            Expiry::Never => None,
+            Expiry::At(at_ms) => Some(at_ms),
+        };
+        if old_at_ms.is_some() == at_ms.is_some() && old.try_overwrite(&value) {
+            if let Some(at_ms) = at_ms {
+                old.try_set_expiry(at_ms);
+            }
+            self.keyspace.touch(&mut old, self.turn.now_ms);
+            return;
+        }
+        let access = self.keyspace.access_of_new(self.turn.now_ms);
+        let new = EntryPointer::create(self.key.bytes, value, at_ms, access);
+        self.replace(old, new, old_at_ms.is_some(), at_ms.is_some());
+        // SAFETY: `replace` took the old pointer out of every table.
+        if let Some(value) = unsafe { old.destroy() } {
+            self.keyspace.graveyard.bury(value);
+        }
+    }
+
+    /// The string in a buffer of its own, for editing in place (`raw` in Redis' terms); an absent key becomes an empty
+    /// string first. None when the key holds another type. The edit counts as a change.
+    pub fn edit_string(&mut self) -> Option<&mut Vec<u8>> {
+        let boxed = match self.entry().map(|entry| entry.value()) {
+            Some(super::entry::ValueRef::Boxed(Value::String(_))) => true,
+            Some(_) | None => false,
+        };
+        if !boxed {
+            let mut scratch = [0; 20];
+            let bytes = match self.entry() {
+                Some(entry) => entry.string_bytes(&mut scratch)?.to_vec(),
+                None => Vec::new(),
+            };
+            self.set_value(LongString::Private(bytes).boxed(), Expiry::Keep);
+            self.changes -= 1;
+        }
+        self.changes += 1;
+        match self.pointer.as_mut()?.boxed_mut()? {
+            Value::String(string) => Some(string.edit()),
+        }
+    }
+
+    /// Sets or removes the key's expiry; false when the key does not exist.
+    pub fn set_expiry(&mut self, at_ms: Option<i64>) -> bool {
+        let Some(mut old) = self.pointer else { return false };
+        self.changes += 1;
+        // SAFETY: the guard's pointer is live.
+        let had = unsafe { old.entry() }.expire_at_ms().is_some();
+        match at_ms {
+            Some(at_ms) if had => {
+                old.try_set_expiry(at_ms);
+            }
+            None if !had => {}
+            _ => {
+                // SAFETY: `replace_rebuilt` exchanges the pointer in every table before anyone looks.
+                let new = unsafe { self.rebuild(old, at_ms, had) };
+                self.pointer = Some(new);
+            }
+        }
+        true
+    }
+
+    /// Removes the key; false when it does not exist.
+    pub fn remove(&mut self) -> bool {
+        let Some(pointer) = self.pointer.take() else { return false };
+        self.changes += 1;
+        self.keyspace.remove_entry(self.database, self.key.hash, pointer);
+        true
+    }
+
+    /// Takes the value out of the key for a move to another one (RENAME, MOVE), with its expiry and access field.
+    pub fn take(&mut self) -> Option<Taken> {
+        let pointer = self.pointer.take()?;
+        self.changes += 1;
+        // SAFETY: the guard's pointer is live.
+        let entry = unsafe { pointer.entry() };
+        let (expire_at_ms, access) = (entry.expire_at_ms(), entry.access());
+        let value = match entry.value() {
+            super::entry::ValueRef::Inline(bytes) => TakenValue::Inline(bytes.into()),
+            super::entry::ValueRef::Integer(integer) => TakenValue::Integer(integer),
+            super::entry::ValueRef::Boxed(_) => TakenValue::Integer(0),
+        };
+        let boxed = self.keyspace.unlink_entry(self.database, self.key.hash, pointer);
+        let value = boxed.map_or(value, TakenValue::Boxed);
+        Some(Taken { value, expire_at_ms, access })
+    }
+
+    /// Puts a value that was taken from another key, with its expiry; whatever the key held is removed.
+    pub fn put(&mut self, taken: Taken) {
+        self.remove();
+        self.changes += 1;
+        let value = match &taken.value {
+            TakenValue::Inline(bytes) => NewValue::Inline(bytes),
+            TakenValue::Integer(integer) => NewValue::Integer(*integer),
+            TakenValue::Boxed(_) => {
+                let TakenValue::Boxed(boxed) = taken.value else { unreachable!("matched above") };
+                self.insert(NewValue::Boxed(boxed), taken.expire_at_ms);
+                return;
+            }
+        };
+        self.insert(value, taken.expire_at_ms);
+        if let Some(pointer) = self.pointer.as_mut() {
+            pointer.set_access(taken.access);
+        }
+    }
+
+    fn insert(&mut self, value: NewValue<'_>, at_ms: Option<i64>) {
+        let access = self.keyspace.access_of_new(self.turn.now_ms);
+        let new = EntryPointer::create(self.key.bytes, value, at_ms, access);
+        let Keyspace { databases, hasher, .. } = &mut *self.keyspace;
+        let rehash = |at| hash_of_entry(hasher, at);
+        let tables = &mut databases[self.database as usize];
+        tables.keys.insert(self.key.hash, new.as_raw(), rehash);
+        if at_ms.is_some() {
+            tables.expires.insert(self.key.hash, new.as_raw(), rehash);
+        }
+        self.pointer = Some(new);
+    }
+
+    fn replace(&mut self, old: EntryPointer, new: EntryPointer, had_expiry: bool, has_expiry: bool) {
+        let Keyspace { databases, hasher, .. } = &mut *self.keyspace;
+        let rehash = |at| hash_of_entry(hasher, at);
+        let tables = &mut databases[self.database as usize];
+        tables.keys.replace(self.key.hash, old.as_raw(), new.as_raw());
+        match (had_expiry, has_expiry) {
+            (true, true) => tables.expires.replace(self.key.hash, old.as_raw(), new.as_raw()),
+            (true, false) => {
+                tables.expires.remove(self.key.hash, old.as_raw(), rehash);
+            }
+            (false, true) => tables.expires.insert(self.key.hash, new.as_raw(), rehash),
+            (false, false) => {}
+        }
+        self.pointer = Some(new);
+    }
+
+    /// # Safety
+    /// `old` must be the live entry of this guard.
+    unsafe fn rebuild(&mut self, old: EntryPointer, at_ms: Option<i64>, had: bool) -> EntryPointer {
+        let Keyspace { databases, hasher, .. } = &mut *self.keyspace;
+        let tables = &mut databases[self.database as usize];
+        if had {
+            // Before the rebuild frees the old entry: a merge in `remove` may rehash entries.
+            tables.expires.remove(self.key.hash, old.as_raw(), |at| hash_of_entry(hasher, at));
+        }
+        let old_raw = old.as_raw();
+        // SAFETY: by contract `old` is live; its pointer is replaced in the keys' table in the next statement, and
+        // `Table::replace` compares pointers without looking behind them.
+        let new = unsafe { old.rebuild_with_expiry(at_ms) };
+        tables.keys.replace(self.key.hash, old_raw, new.as_raw());
+        if at_ms.is_some() {
+            tables.expires.insert(self.key.hash, new.as_raw(), |at| hash_of_entry(hasher, at));
+        }
+        new
+    }
+}
+
+impl Keyspace {
+    /// Takes an entry out of its tables, frees it and hands out its boxed value.
+    fn unlink_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) -> Option<Box<Value>> {
+        let hasher = &self.hasher;
+        let rehash = |at| hash_of_entry(hasher, at);
+        let tables = &mut self.databases[database as usize];
+        // SAFETY: still in the table, so alive.
+        if unsafe { pointer.entry() }.expire_at_ms().is_some() {
+            tables.expires.remove(hash, pointer.as_raw(), rehash);
+        }
+        let removed = tables.keys.remove(hash, pointer.as_raw(), rehash);
+        assert!(removed, "an entry stands in its table");
+        // SAFETY: no table holds the pointer any more.
+        unsafe { pointer.destroy() }
+    }
+}
+
+impl Drop for KeyWrite<'_> {
+    fn drop(&mut self) {
+        self.keyspace.counters.changes += u64::from(self.changes);
+    }
+}
+
+enum TakenValue {
+    Inline(Box<[u8]>),
+    Integer(i64),
+    Boxed(Box<Value>),
+}
+
+/// A value on its way from one key to another.
+pub struct Taken {
+    value: TakenValue,
+    /// The expiry it takes along, unix time in milliseconds.
+    pub expire_at_ms: Option<i64>,
+    access: u32,
+}
+
+impl Taken {
+    /// A copy of a key's value (COPY).
+    pub fn copy_of(entry: &Entry<'_>) -> Taken {
+        let value = match entry.value() {
+            super::entry::ValueRef::Inline(bytes) => TakenValue::Inline(bytes.into()),
+            super::entry::ValueRef::Integer(integer) => TakenValue::Integer(integer),
+            super::entry::ValueRef::Boxed(Value::String(string)) => {
+                TakenValue::Boxed(Box::new(Value::String(LongString::Private(string.as_bytes().to_vec()))))
+            }
+        };
+        Taken { value, expire_at_ms: entry.expire_at_ms(), access: entry.access() }
+    }
+}

@@ -1,0 +1,94 @@
+//! The ordered list of checks between a request and its handler: known, arity, authenticated, not paused.
+//!
+//! What fails becomes an error reply (or closes the client); handlers never see such a request.
+
+use crate::client::Client;
+use crate::command::args::Args;
+use crate::command::error::CommandError;
+use crate::command::spec::{Flags, Run};
+use crate::command::table::{Row, TABLE};
+
+/// What comes of the checks.
+pub enum Admission {
+    /// It may run.
+    Run(&'static Row),
+    /// It is answered with an error.
+    Refuse(CommandError, Option<&'static Row>),
+    /// An HTTP request: somebody makes a browser talk to us. The connection is closed without a reply.
+    Attack,
+}
+
+/// Longest part of unknown arguments shown in the error, as in Redis.
+const SHOWN_BYTES_MAX: usize = 128;
+
+/// Finds the row and checks the request against it.
+#[inline]
+pub fn admit(client: &Client, last_row: Option<&'static Row>, args: Args<'_>) -> Admission {
+    let name = args.get(0);
+    let row = match last_row {
+        Some(row) if row.command.name.as_bytes().eq_ignore_ascii_case(name) => row,
+        _ => match TABLE.find(name) {
+            Some(row) => row,
+            None if is_http(name) => return Admission::Attack,
+            None => return Admission::Refuse(unknown_command(args), None),
+        },
+    };
+    let row = if row.subcommands.is_empty() {
+        row
+    } else {
+        match subcommand(row, args) {
+            Ok(row) => row,
+            Err(error) => return Admission::Refuse(error, Some(row)),
+        }
+    };
+    if !row.accepts(args.len()) {
+        return Admission::Refuse(CommandError::Arity(row.full_name), Some(row));
+    }
+    if !client.authenticated && !row.command.flags.has(Flags::NO_AUTH) {
+        return Admission::Refuse(CommandError::Text("NOAUTH Authentication required."), Some(row));
+    }
+    Admission::Run(row)
+}
+
+/// The subcommand that a container's first argument names.
+fn subcommand(row: &'static Row, args: Args<'_>) -> Result<&'static Row, CommandError> {
+    if args.len() < 2 {
+        return match row.command.run {
+            Run::Container => Err(CommandError::Arity(row.full_name)),
+            _ => Ok(row),
+        };
+    }
+    row.subcommand(args.get(1)).ok_or_else(|| {
+        let shown = String::from_utf8_lossy(clip(args.get(1), SHOWN_BYTES_MAX)).into_owned();
+        let container = row.command.name.to_uppercase();
+        CommandError::Owned(["ERR unknown subcommand '", &shown, "'. Try ", &container, " HELP."].concat())
+    })
+}
+
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
+/// Redis' text: the name and as many arguments as fit, each in quotes.
+fn unknown_command(args: Args<'_>) -> CommandError {
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(clip(args.get(0), SHOWN_BYTES_MAX));
+    text.extend_from_slice(b"', with args beginning with: ");
+    let mut shown = Vec::new();
+    for argument in args.iter_from(1) {
+        if shown.len() >= SHOWN_BYTES_MAX {
+            break;
+        }
+        shown.push(b'\'');
+        shown.extend_from_slice(clip(argument, SHOWN_BYTES_MAX - (shown.len() - 1)));
+        shown.extend_from_slice(b"' ");
+    }
+    text.extend_from_slice(&shown);
+    CommandError::Owned(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The first `max` bytes, up to a NUL byte (Redis prints these as C strings).
+fn clip(bytes: &[u8], max: usize) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(max)];
+    &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
+}

@@ -1,0 +1,328 @@
+//! `Core`: one core with its sessions and its way to the data.
+//!
+//! Driven from outside: `connect`, bytes into `session.buffer` followed by `process`, `pump` when messages may have come
+//! in, `cron` ten times a second; `woken` tells which sessions have something to send or can go on.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use slab::Slab;
+
+use crate::client::Client;
+use crate::command::table::Row;
+use crate::config::Config;
+use crate::config::shared::SharedConfig;
+use crate::resp::request::{ParseEnd, RequestLimits, Requests};
+use crate::runtime::clock::Clock;
+use crate::shard::batch::Batch;
+use crate::shard::exchange::Exchange;
+use crate::shard::message::{Connection, Message};
+use crate::stats::core::CoreStats;
+use crate::stats::server::ServerFacts;
+use crate::stdx::limits::{
+    BATCHES_PER_SESSION_MAX, COMMANDS_PER_TURN_MAX, OUTPUT_BYTES_PAUSE, READ_BUFFER_BYTES,
+    READ_BUFFER_BYTES_KEPT_MAX,
+};
+
+use super::multi::Operation;
+use super::output::Ticket;
+use super::state::{Session, SessionKey, Stall};
+
+/// What a session can do next, as `process` leaves it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// It needs more input.
+    Read,
+    /// It had its share of this turn; call `process` again after the others.
+    Again,
+    /// It waits for something inside the server; `woken` will name it.
+    Wait,
+    /// Nothing more will be run; close the connection when the output has left.
+    Close,
+}
+
+/// One command of a window that runs on one shard.
+pub(super) struct Planned {
+    pub(super) row: &'static Row,
+    pub(super) index: usize,
+    pub(super) shard: usize,
+    pub(super) hash: u64,
+    /// The shard's box is in hand.
+    pub(super) direct: bool,
+}
+
+/// See the file's head.
+pub struct Core {
+    /// This core's number.
+    pub id: usize,
+    /// The way to the data.
+    pub exchange: Exchange,
+    /// Facts and switches of the server.
+    pub server: Arc<ServerFacts>,
+    /// Sessions that have output or can go on; whoever drives the core empties this after each call.
+    pub woken: Vec<SessionKey>,
+    /// Connections and orders from outside, for whoever drives the core.
+    pub orders: VecDeque<Message>,
+    pub(super) config: Arc<Config>,
+    pub(super) shared_config: Arc<SharedConfig>,
+    pub(super) clock: Clock,
+    pub(super) tickets: Slab<Ticket>,
+    pub(super) operations: Slab<Operation>,
+    sessions: Vec<(u32, Option<Box<Session>>)>,
+    free_slots: Vec<u32>,
+    scratch: Box<Requests>,
+    pub(super) window: Vec<Planned>,
+    pub(super) open_batches: Vec<Option<Box<Batch>>>,
+    pub(super) paused: Vec<SessionKey>,
+    pub(super) cron: crate::shard::cron::Cron,
+}
+
+impl Core {
+    /// A core without sessions.
+    pub fn new(
+        exchange: Exchange,
+        server: Arc<ServerFacts>,
+        shared_config: Arc<SharedConfig>,
+        clock: Clock,
+    ) -> Core {
+        let shards = exchange.shards();
+        Core {
+            id: exchange.core,
+            exchange,
+            server,
+            woken: Vec::new(),
+            orders: VecDeque::new(),
+            config: shared_config.current(),
+            shared_config,
+            clock,
+            tickets: Slab::new(),
+            operations: Slab::new(),
+            sessions: Vec::new(),
+            free_slots: Vec::new(),
+            scratch: Box::default(),
+            window: Vec::new(),
+            open_batches: (0..shards).map(|_| None).collect(),
+            paused: Vec::new(),
+            cron: Default::default(),
+        }
+    }
+
+    /// This core's counters.
+    pub fn stats(&self) -> &CoreStats {
+        &self.server.cores[self.id]
+    }
+
+    /// The parameters as this core sees them.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Takes a connection in.
+    pub fn connect(&mut self, connection: &Connection, descriptor: i32) -> SessionKey {
+        let slot = self.free_slots.pop().unwrap_or_else(|| {
+            self.sessions.push((0, None));
+            (self.sessions.len() - 1) as u32
+        });
+        let generation = self.sessions[slot as usize].0;
+        let key = SessionKey { slot, generation };
+        let now_ms = self.clock.unix_ms();
+        let mut client =
+            Client::new(connection.id, connection.address.clone(), connection.local_address.clone(), now_ms);
+        client.unix_socket = connection.unix_socket;
+        client.descriptor = descriptor;
+        client.authenticated = !self.config.requires_password();
+        self.sessions[slot as usize].1 = Some(Box::new(Session::new(key, client)));
+        self.stats().connections.add(1);
+        self.stats().clients.add(1);
+        key
+    }
+
+    /// Forgets a session whose connection is gone. What it has under way elsewhere is finished without it.
+    pub fn disconnect(&mut self, key: SessionKey) {
+        let Some(session) = self.take_session(key) else { return };
+        self.sessions[key.slot as usize].0 = key.generation.wrapping_add(1);
+        self.free_slots.push(key.slot);
+        self.forget_segments(&session);
+        self.paused.retain(|other| *other != key);
+        self.stats().clients.subtract(1);
+        self.server.clients.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn forget_segments(&mut self, session: &Session) {
+        for segment in &session.segments {
+            if let super::state::Segment::Remote { ticket, from, to, .. } = segment {
+                let entry = &mut self.tickets[*ticket as usize];
+                entry.unused -= (to - from) as usize;
+                // A batch still out is recycled when it returns and finds no session.
+                if entry.unused == 0 && entry.batch.is_some() {
+                    let entry = self.tickets.remove(*ticket as usize);
+                    if let Some(batch) = entry.batch {
+                        self.exchange.recycle(batch);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The session of this name, if it is still there.
+    pub fn session(&mut self, key: SessionKey) -> Option<&mut Session> {
+        let (generation, session) = self.sessions.get_mut(key.slot as usize)?;
+        if *generation != key.generation {
+            return None;
+        }
+        session.as_deref_mut()
+    }
+
+    /// All sessions of this core.
+    pub(super) fn sessions(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.sessions.iter_mut().filter_map(|(_, session)| session.as_deref_mut())
+    }
+
+    pub(super) fn take_session(&mut self, key: SessionKey) -> Option<Box<Session>> {
+        let (generation, session) = self.sessions.get_mut(key.slot as usize)?;
+        if *generation != key.generation {
+            return None;
+        }
+        session.take()
+    }
+
+    pub(super) fn put_session(&mut self, session: Box<Session>) {
+        let slot = session.key.slot as usize;
+        self.sessions[slot].1 = Some(session);
+    }
+
+    pub(super) fn wake(&mut self, key: SessionKey) {
+        self.woken.push(key);
+    }
+
+    /// Runs what the session has received, up to its share of the turn.
+    pub fn process(&mut self, key: SessionKey) -> Progress {
+        let Some(mut session) = self.take_session(key) else { return Progress::Close };
+        self.refresh_config();
+        let progress = self.process_session(&mut session);
+        self.end_turn();
+        self.put_session(session);
+        progress
+    }
+
+    pub(super) fn refresh_config(&mut self) {
+        if self.shared_config.generation() != self.config.generation {
+            self.config = self.shared_config.current();
+        }
+    }
+
+    fn process_session(&mut self, session: &mut Session) -> Progress {
+        let now_ms = self.clock.unix_ms();
+        session.client.last_used_ms = now_ms;
+        let mut share = COMMANDS_PER_TURN_MAX;
+        loop {
+            if session.killed || (session.closing && session.requests.is_none()) {
+                return Progress::Close;
+            }
+            if session.stall == Stall::Drain && session.batches_out == 0 {
+                session.stall = Stall::None;
+            }
+            if session.stall != Stall::None {
+                return Progress::Wait;
+            }
+            if self.exchange.is_congested() || session.batches_out >= BATCHES_PER_SESSION_MAX {
+                session.stall = Stall::Drain;
+                return if session.batches_out > 0 { Progress::Wait } else { Progress::Again };
+            }
+            if session.out.len_bytes() >= OUTPUT_BYTES_PAUSE || share == 0 {
+                return Progress::Again;
+            }
+            let mut requests = match session.requests.take() {
+                Some(requests) => requests,
+                None => {
+                    let mut requests = std::mem::take(&mut self.scratch);
+                    requests.clear();
+                    if !self.parse(session, &mut requests, share) {
+                        self.scratch = requests;
+                        return self.after_input(session);
+                    }
+                    requests
+                }
+            };
+            let before = session.next;
+            // The buffer is lent out of the session while its commands run: arguments are slices of it.
+            let buffer = std::mem::take(&mut session.buffer);
+            self.run(session, &buffer, &requests, now_ms);
+            session.buffer = buffer;
+            share = share.saturating_sub(session.next - before);
+            if session.next < requests.commands.len() && !session.closing {
+                session.requests = Some(requests);
+            } else {
+                self.drop_used_input(session);
+                requests.clear();
+                self.scratch = requests;
+            }
+        }
+    }
+
+    /// Parses the next commands; false when there is none.
+    fn parse(&mut self, session: &mut Session, requests: &mut Requests, commands_max: usize) -> bool {
+        if session.big.is_some() || session.closing {
+            return false;
+        }
+        let limits = RequestLimits {
+            bulk_bytes_max: self.config.proto_max_bulk_len(),
+            authenticated: session.client.authenticated,
+        };
+        // What a client may send changes with its authentication, so until then it is one command at a time.
+        let commands_max = if session.client.authenticated { commands_max } else { 1 };
+        let (end, consumed) = session.parser.parse(&session.buffer, 0, &limits, commands_max, requests);
+        session.consumed = consumed;
+        session.next = 0;
+        session.more_input = false;
+        match end {
+            ParseEnd::NeedMore => {}
+            ParseEnd::CommandLimit => session.more_input = true,
+            ParseEnd::BigArgument(big) => {
+                session.big = Some(big);
+            }
+            ParseEnd::Error(error) => {
+                session.protocol_error = Some(error);
+            }
+        }
+        let any = !requests.commands.is_empty();
+        if !any {
+            self.drop_used_input(session);
+        }
+        any
+    }
+
+    /// No complete command is left: what now?
+    fn after_input(&mut self, session: &mut Session) -> Progress {
+        if session.closing {
+            return if session.segments.is_empty() { Progress::Close } else { Progress::Wait };
+        }
+        if let Some(error) = session.protocol_error.take() {
+            let text = error.text();
+            self.stats().count_error("ERR");
+            session.reply().error(&text);
+            session.closing = true;
+            return self.after_input(session);
+        }
+        if session.input_ended {
+            session.closing = true;
+            return self.after_input(session);
+        }
+        Progress::Read
+    }
+
+    /// Removes the bytes of commands that are done; the unfinished request moves to the front.
+    fn drop_used_input(&mut self, session: &mut Session) {
+        let used = std::mem::take(&mut session.consumed);
+        if used > 0 {
+            let left = session.buffer.len() - used;
+            session.buffer.copy_within(used.., 0);
+            session.buffer.truncate(left);
+            session.parser.rebase(used);
+        }
+        session.next = 0;
+        if session.buffer.capacity() > READ_BUFFER_BYTES_KEPT_MAX && session.buffer.len() < READ_BUFFER_BYTES {
+            session.buffer.shrink_to(READ_BUFFER_BYTES);
+        }
+    }
+}

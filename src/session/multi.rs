@@ -1,0 +1,264 @@
+//! Commands that need several shards at once: direct when all boxes are on their shelves, else scattered in two phases,
+//! else as a loan of whole keyspaces. The session stalls at the command until it is done; its arguments stay in place.
+
+use crate::command::args::Args;
+use crate::command::error::CommandError;
+use crate::command::spec::{Flags, Merge, Run, Scatter};
+use crate::command::table::Row;
+use crate::keyspace::Keyspace;
+use crate::keyspace::hold::HoldId;
+use crate::resp::reply::Reply;
+use crate::shard::batch::{Batch, Outcome, Phase};
+use crate::shard::call;
+use crate::shard::exchange::bits;
+use crate::shard::message::Message;
+use crate::stdx::limits::SHARDS_MAX;
+
+use super::control::Gather;
+use super::core::Core;
+use super::run::args_of;
+use super::state::{Session, SessionKey, Stall};
+
+/// A command over several cores that is under way. Its session stands still until it is done.
+pub(super) enum Operation {
+    /// Boxes are being lent.
+    Loan(Loan),
+    /// Keys are being held, or let go.
+    Scatter(Scattering),
+    /// Other cores are being asked about their clients.
+    Gather(Gather),
+}
+
+/// See `Operation::Loan`.
+pub(super) struct Loan {
+    session: SessionKey,
+    row: &'static Row,
+    shards: u64,
+    lent: Vec<(usize, Box<Keyspace>)>,
+}
+
+/// See `Operation::Scatter`.
+pub(super) struct Scattering {
+    session: SessionKey,
+    row: &'static Row,
+    shards: u64,
+    second_phase: bool,
+    awaited: usize,
+    returned: Vec<Box<Batch>>,
+    /// For each item, its shard.
+    item_shards: Vec<u8>,
+}
+
+impl Core {
+    /// Runs, or starts, a command over several shards.
+    pub(super) fn run_over_shards(
+        &mut self,
+        session: &mut Session,
+        row: &'static Row,
+        args: Args<'_>,
+        shards: u64,
+        now_ms: i64,
+    ) {
+        if session.batches_out > 0 {
+            // What this session sent before must be done before.
+            session.stall = Stall::Drain;
+            return;
+        }
+        self.count_one(session, row);
+        if self.exchange.take_all(shards) {
+            let started_ns = self.clock.monotonic_ns();
+            self.run_direct(session, row, args, None, now_ms);
+            let spent_ns = self.clock.monotonic_ns() - started_ns;
+            self.stats().per_command[row.id].duration_ns.add(spent_ns);
+            session.next += 1;
+            return;
+        }
+        if let Run::Scatter(scatter) = &row.command.run {
+            if (args.len() - 1) % scatter.step != 0 {
+                let discard = session.discards_reply();
+                if !discard {
+                    call::write_error(session.reply(), &CommandError::Arity(row.full_name), self.stats());
+                }
+                session.next += 1;
+                return;
+            }
+            self.start_scatter(session, row, scatter, args, shards);
+        } else {
+            self.start_loan(session.key, row, shards);
+        }
+        session.stall = Stall::Operation;
+    }
+
+    fn start_loan(&mut self, session: SessionKey, row: &'static Row, shards: u64) {
+        self.stats().loans.add(1);
+        let lent = Vec::with_capacity(shards.count_ones() as usize);
+        let operation = self.operations.insert(Operation::Loan(Loan { session, row, shards, lent }));
+        self.exchange.request_loan(operation as u32, shards);
+    }
+
+    /// A box arrived for a loan; with the last one the command runs.
+    pub(super) fn box_lent(&mut self, operation: u32, shard: usize, keyspace: Box<Keyspace>) {
+        let Some(Operation::Loan(loan)) = self.operations.get_mut(operation as usize) else {
+            unreachable!("a loan stays registered until its boxes are home")
+        };
+        loan.lent.push((shard, keyspace));
+        if loan.lent.len() < loan.shards.count_ones() as usize {
+            return;
+        }
+        let Operation::Loan(loan) = self.operations.remove(operation as usize) else { unreachable!("matched above") };
+        // Whatever is in hand of this turn goes back first; the borrowed boxes take its place.
+        self.end_turn();
+        for (shard, keyspace) in loan.lent {
+            self.exchange.boxes[shard] = Some(keyspace);
+        }
+        if let Some(mut session) = self.take_session(loan.session) {
+            self.run_borrowed(&mut session, loan.row);
+            self.put_session(session);
+            self.wake(loan.session);
+        }
+        self.exchange.return_borrowed(loan.shards);
+    }
+
+    fn run_borrowed(&mut self, session: &mut Session, row: &'static Row) {
+        let Some(requests) = session.requests.take() else { unreachable!("the session stalled at a command") };
+        let buffer = std::mem::take(&mut session.buffer);
+        let now_ms = self.clock.unix_ms();
+        let started_ns = self.clock.monotonic_ns();
+        self.run_direct(session, row, args_of(&buffer, &requests, session.next), None, now_ms);
+        let spent_ns = self.clock.monotonic_ns() - started_ns;
+        self.stats().per_command[row.id].duration_ns.add(spent_ns);
+        session.buffer = buffer;
+        session.requests = Some(requests);
+        session.next += 1;
+        session.stall = Stall::None;
+    }
+
+    fn start_scatter(&mut self, session: &mut Session, row: &'static Row, scatter: &Scatter, args: Args<'_>, shards: u64) {
+        self.stats().scatters.add(1);
+        let mut item_shards = Vec::with_capacity((args.len() - 1) / scatter.step);
+        for item in (1..args.len()).step_by(scatter.step) {
+            let key = self.exchange.hasher.key(args.get(item));
+            item_shards.push(self.exchange.hasher.shard_of(&key) as u8);
+        }
+        let operation = self.operations.insert(Operation::Scatter(Scattering {
+            session: session.key,
+            row,
+            shards,
+            second_phase: false,
+            awaited: shards.count_ones() as usize,
+            returned: Vec::new(),
+            item_shards: Vec::new(),
+        })) as u32;
+        for shard in bits(shards) {
+            let mut batch = self.exchange.new_batch(shard, operation, session.key.as_u64());
+            batch.phase = Phase::Hold;
+            batch.hold = HoldId { core: self.id as u16, operation };
+            let picked = item_shards
+                .iter()
+                .enumerate()
+                .filter(|&(_, &of)| of as usize == shard)
+                .flat_map(|(item, _)| (0..scatter.step).map(move |offset| 1 + item * scatter.step + offset));
+            let (protocol, touch) = (session.client.protocol, !session.client.no_touch);
+            batch.push(row, args, std::iter::once(0).chain(picked), session.client.database, 0, protocol, touch);
+            self.exchange.send(shard, Message::Batch(batch));
+        }
+        if let Some(Operation::Scatter(scattering)) = self.operations.get_mut(operation as usize) {
+            scattering.item_shards = item_shards;
+        }
+    }
+
+    /// A batch of a scattered command came back from one of its phases.
+    pub(super) fn scatter_returned(&mut self, batch: Box<Batch>) {
+        let operation = batch.ticket as usize;
+        let Some(Operation::Scatter(scattering)) = self.operations.get_mut(operation) else {
+            unreachable!("a scattered command stays registered until its last batch is back")
+        };
+        scattering.returned.push(batch);
+        scattering.awaited -= 1;
+        if scattering.awaited > 0 {
+            return;
+        }
+        let Operation::Scatter(scattering) = self.operations.remove(operation) else { unreachable!("matched above") };
+        if scattering.second_phase {
+            self.finish_scatter(scattering);
+        } else {
+            self.decide_scatter(operation as u32, scattering);
+        }
+    }
+
+    /// Phase 1 is over: apply, or let go.
+    fn decide_scatter(&mut self, operation: u32, mut scattering: Scattering) {
+        let Run::Scatter(scatter) = scattering.row.command.run else { unreachable!("a scattered command") };
+        let refused = scattering.returned.iter().any(|batch| batch.outcome == Outcome::Refused);
+        let exists = scatter.unless.is_some() && scattering.returned.iter().any(|batch| batch.sum != 0);
+        let writes = scattering.row.command.flags.has(Flags::WRITE);
+        if writes && !refused && !exists {
+            scattering.awaited = scattering.returned.len();
+            scattering.second_phase = true;
+            for mut batch in scattering.returned.drain(..) {
+                batch.phase = Phase::Apply;
+                let shard = batch.shard as usize;
+                self.exchange.send(shard, Message::Batch(batch));
+            }
+            // The slot was freed a moment ago and nothing was inserted since, so the number stays the same.
+            let again = self.operations.insert(Operation::Scatter(scattering));
+            assert_eq!(again, operation as usize, "a slab reuses the slot that was freed last");
+            return;
+        }
+        let id = HoldId { core: self.id as u16, operation };
+        for batch in &scattering.returned {
+            if batch.outcome != Outcome::Refused {
+                self.exchange.send(batch.shard as usize, Message::Release(id));
+            }
+        }
+        if refused {
+            for batch in scattering.returned.drain(..) {
+                self.exchange.recycle(batch);
+            }
+            self.start_loan(scattering.session, scattering.row, scattering.shards);
+        } else {
+            self.finish_scatter(scattering);
+        }
+    }
+
+    /// All parts are done: the reply is put together in the order of the items, and the session goes on.
+    fn finish_scatter(&mut self, mut scattering: Scattering) {
+        let Run::Scatter(scatter) = scattering.row.command.run else { unreachable!("a scattered command") };
+        if let Some(mut session) = self.take_session(scattering.session) {
+            if scattering.returned.iter().any(|batch| batch.outcome == Outcome::Panicked) {
+                session.killed = true;
+            } else if !session.discards_reply() {
+                write_scattered(&scatter, &scattering, session.reply());
+            }
+            self.stats().per_command[scattering.row.id].calls.add(1);
+            session.next += 1;
+            session.stall = Stall::None;
+            self.put_session(session);
+            self.wake(scattering.session);
+        }
+        for batch in scattering.returned.drain(..) {
+            self.exchange.recycle(batch);
+        }
+    }
+}
+
+fn write_scattered(scatter: &Scatter, scattering: &Scattering, reply: &mut Reply) {
+    let sum: i64 = scattering.returned.iter().map(|batch| batch.sum).sum();
+    if scatter.unless.is_some() && !scattering.second_phase {
+        reply.integer(0);
+        return;
+    }
+    if scatter.merge == Merge::Array {
+        reply.array(scattering.item_shards.len());
+        let mut used = [0usize; SHARDS_MAX];
+        for &shard in &scattering.item_shards {
+            let batch = scattering.returned.iter().find(|batch| batch.shard == u16::from(shard));
+            let batch = batch.expect("every shard with an item returned its batch");
+            let index = used[shard as usize];
+            used[shard as usize] += 1;
+            let (from, to) = batch.reply_range(index, index + 1);
+            reply.append_range(&batch.reply, from, to);
+        }
+    }
+    call::finish_merge(scatter, sum, reply);
+}

@@ -1,0 +1,277 @@
+//! From parsed commands to replies, window by window: first every command's bucket is touched, then every entry, then
+//! they run. What cannot run on one shard stops the window and runs alone.
+
+use crate::command::args::Args;
+use crate::command::context::{Context, Keyspaces, SessionContext};
+use crate::command::error::CommandError;
+use crate::command::spec::Run;
+use crate::command::table::Row;
+use crate::keyspace::Turn;
+use crate::resp::request::Requests;
+use crate::shard::batch::Phase;
+use crate::shard::call;
+use crate::shard::message::Message;
+use crate::stdx::limits::{BATCHES_PER_SESSION_MAX, PREFETCH_WINDOW};
+
+use super::admit::{Admission, admit};
+use super::core::{Core, Planned};
+use super::output::Ticket;
+use super::route::{Route, route};
+use super::state::{Session, Stall};
+
+/// Why a window ended before a command.
+pub(super) enum Stop {
+    /// The command is answered with an error.
+    Refused(CommandError, Option<&'static Row>),
+    /// The connection is closed without a word.
+    Attack,
+    /// Clients are paused for this command.
+    Paused,
+    /// It concerns only its client, or the server.
+    Session(&'static Row),
+    /// It needs several shards at once.
+    Shards(&'static Row, u64),
+}
+
+/// The arguments of one parsed command.
+pub(super) fn args_of<'a>(buffer: &'a [u8], requests: &'a Requests, index: usize) -> Args<'a> {
+    let span = requests.commands[index];
+    let first = span.first_arg as usize;
+    Args::new(buffer, &requests.args[first..first + span.arg_count as usize], &requests.bigs)
+}
+
+impl Core {
+    /// Runs parsed commands from `session.next` on, window by window, until they are done or the session stalls.
+    pub(super) fn run(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests, now_ms: i64) {
+        while session.next < requests.commands.len() && session.stall == Stall::None && !session.closing {
+            let stopped = self.plan_window(session, buffer, requests);
+            if !self.window.is_empty() {
+                self.run_window(session, buffer, requests, now_ms);
+                session.next += self.window.len();
+            }
+            if session.batches_out >= BATCHES_PER_SESSION_MAX {
+                session.stall = Stall::Drain;
+            } else if let Some(stop) = stopped
+                && !session.killed
+            {
+                let args = args_of(buffer, requests, session.next);
+                self.run_alone(session, stop, args, now_ms);
+            }
+        }
+    }
+
+    /// Collects commands that run on one shard each, touching their buckets, up to the first that does not.
+    fn plan_window(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests) -> Option<Stop> {
+        self.window.clear();
+        let end = requests.commands.len().min(session.next + PREFETCH_WINDOW);
+        let pausing = self.is_pausing();
+        for index in session.next..end {
+            let args = args_of(buffer, requests, index);
+            let row = match admit(&session.client, session.last_row, args) {
+                Admission::Run(row) => row,
+                Admission::Refuse(error, row) => return Some(Stop::Refused(error, row)),
+                Admission::Attack => return Some(Stop::Attack),
+            };
+            if row.parent.is_none() {
+                session.last_row = Some(row);
+            }
+            if pausing && self.is_paused_for(row) {
+                return Some(Stop::Paused);
+            }
+            match route(row, args, &self.exchange.hasher) {
+                Route::Shard { shard, hash } => {
+                    let direct = session.remote_shards & (1 << shard) == 0 && self.exchange.take(shard);
+                    if direct && let Some(keyspace) = &self.exchange.boxes[shard] {
+                        keyspace.prefetch_bucket(session.client.database, hash);
+                    }
+                    self.window.push(Planned { row, index, shard, hash, direct });
+                }
+                Route::Session => return Some(Stop::Session(row)),
+                Route::Shards(shards) => return Some(Stop::Shards(row, shards)),
+            }
+        }
+        None
+    }
+
+    /// Runs a window: direct commands at once, the others into the open batch of their shard. A shard's box is either in
+    /// hand for the whole turn or missed for the whole turn, so a session's commands for it keep their order.
+    fn run_window(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests, now_ms: i64) {
+        let window = std::mem::take(&mut self.window);
+        for planned in &window {
+            if planned.direct && let Some(keyspace) = &self.exchange.boxes[planned.shard] {
+                keyspace.prefetch_entries(session.client.database, planned.hash);
+            }
+        }
+        let started_ns = self.clock.monotonic_ns();
+        for planned in &window {
+            let args = args_of(buffer, requests, planned.index);
+            session.client.last_command = planned.row.full_name;
+            if planned.direct {
+                self.run_direct(session, planned.row, args, Some((planned.shard, planned.hash)), now_ms);
+            } else {
+                self.add_to_batch(session, planned, args);
+            }
+        }
+        let each_ns = (self.clock.monotonic_ns() - started_ns) / window.len() as u64;
+        let stats = &self.server.cores[self.id];
+        for planned in &window {
+            stats.per_command[planned.row.id].duration_ns.add(each_ns);
+        }
+        stats.commands.add(window.len() as u64);
+        session.client.commands += window.len() as u64;
+        self.window = window;
+    }
+
+    /// Runs a command whose boxes are in hand; `only`: the one shard that has all its keys, and the first key's hash.
+    pub(super) fn run_direct(
+        &mut self,
+        session: &mut Session,
+        row: &'static Row,
+        args: Args<'_>,
+        only: Option<(usize, u64)>,
+        now_ms: i64,
+    ) {
+        let discard = session.discards_reply();
+        let (database, touch) = (session.client.database, !session.client.no_touch);
+        let reply = session.reply();
+        let start = reply.position();
+        let mut context = Context {
+            args,
+            reply,
+            keyspaces: Keyspaces::new(&mut self.exchange.boxes, &self.exchange.hasher, only.map(|(shard, _)| shard)),
+            database,
+            turn: Turn { now_ms, touch },
+            config: &self.config,
+            server: &self.server,
+            first_key: only.map(|(_, hash)| (row.first_key, hash)).filter(|_| row.first_key > 0),
+            command: row.full_name,
+        };
+        let result = call::call(row, &mut context, &self.server.cores[self.id]);
+        if discard {
+            context.reply.truncate(start);
+        }
+        if result.is_err() {
+            session.killed = true;
+        }
+    }
+
+    fn add_to_batch(&mut self, session: &mut Session, planned: &Planned, args: Args<'_>) {
+        let shard = planned.shard;
+        if self.open_batches[shard].as_ref().is_some_and(|batch| batch.is_full()) {
+            self.send_batch(shard);
+        }
+        if self.open_batches[shard].is_none() {
+            let ticket = self.tickets.insert(Ticket { session: session.key, batch: None, unused: 0 }) as u32;
+            self.open_batches[shard] = Some(self.exchange.new_batch(shard, ticket, session.key.as_u64()));
+            session.batches_out += 1;
+            session.remote_shards |= 1 << shard;
+        }
+        let discard = session.discards_reply();
+        let Some(batch) = &mut self.open_batches[shard] else { unreachable!("opened above") };
+        let (protocol, database, touch) =
+            (session.client.protocol, session.client.database, !session.client.no_touch);
+        batch.push(planned.row, args, 0..args.len(), database, planned.hash, protocol, touch);
+        let (ticket, index) = (batch.ticket, batch.len() as u32 - 1);
+        self.tickets[ticket as usize].unused += 1;
+        session.expect_remote(ticket, index, discard);
+    }
+
+    fn send_batch(&mut self, shard: usize) {
+        if let Some(batch) = self.open_batches[shard].take() {
+            debug_assert_eq!(batch.phase, Phase::Run);
+            self.server.cores[self.id].batches.add(1);
+            self.exchange.send(shard, Message::Batch(batch));
+        }
+    }
+
+    /// Ends a turn of the session side: open batches leave, boxes go back to their shelves.
+    pub(super) fn end_turn(&mut self) {
+        for shard in 0..self.open_batches.len() {
+            if self.open_batches[shard].is_some() {
+                self.send_batch(shard);
+            }
+        }
+        self.exchange.put_all();
+    }
+
+    /// Runs the command that ended a window.
+    fn run_alone(&mut self, session: &mut Session, stop: Stop, args: Args<'_>, now_ms: i64) {
+        match stop {
+            Stop::Refused(error, row) => {
+                if let Some(row) = row {
+                    self.server.cores[self.id].per_command[row.id].rejected.add(1);
+                }
+                if !session.discards_reply() {
+                    call::write_error(session.reply(), &error, &self.server.cores[self.id]);
+                }
+                session.next += 1;
+            }
+            Stop::Attack => {
+                tracing::warn!(
+                    "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to this \
+                     server. Connection from {} aborted.",
+                    session.client.address
+                );
+                session.killed = true;
+                session.next += 1;
+            }
+            Stop::Paused => {
+                session.stall = Stall::Paused;
+                self.paused.push(session.key);
+            }
+            Stop::Session(row) => {
+                self.count_one(session, row);
+                self.run_session_command(session, row, args, now_ms);
+            }
+            Stop::Shards(row, shards) => self.run_over_shards(session, row, args, shards, now_ms),
+        }
+    }
+
+    pub(super) fn count_one(&self, session: &mut Session, row: &'static Row) {
+        session.client.last_command = row.full_name;
+        session.client.commands += 1;
+        self.stats().commands.add(1);
+    }
+
+    /// A command that concerns only its client, or asks for something to be done.
+    fn run_session_command(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>, now_ms: i64) {
+        session.next += 1;
+        let chooses_replies = row.full_name == "client|reply";
+        let discard = !chooses_replies && session.discards_reply();
+        // The handler works on the client and writes to the reply; both live in the session.
+        let mut reply = std::mem::replace(session.reply(), crate::resp::reply::Reply::new(session.client.protocol));
+        let start = reply.position();
+        let mut context = SessionContext {
+            args,
+            reply: &mut reply,
+            client: &mut session.client,
+            config: &self.config,
+            server: &self.server,
+            now_ms,
+            command: row.full_name,
+        };
+        let result = match row.command.run {
+            Run::Session(handler) => handler(&mut context).map(|()| None),
+            Run::Control(handler) => handler(&mut context).map(Some),
+            _ => unreachable!("routed by its row"),
+        };
+        let stats = &self.server.cores[self.id];
+        stats.per_command[row.id].calls.add(1);
+        let request = match result {
+            Ok(request) => request,
+            Err(error) => {
+                reply.truncate(start);
+                call::write_error(&mut reply, &error, stats);
+                stats.per_command[row.id].failed.add(1);
+                None
+            }
+        };
+        if discard {
+            reply.truncate(start);
+        }
+        *session.reply() = reply;
+        if let Some(request) = request {
+            self.control(session, request, discard, now_ms);
+        }
+    }
+}

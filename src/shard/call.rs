@@ -1,0 +1,106 @@
+//! The one place where handlers of keyed commands run: for clients, batches of other cores, and loans alike.
+//!
+//! An error removes what the handler had written and becomes the reply; a panic is reported and ends its client, not the
+//! shard. What a command did is counted here and nowhere else.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::command::context::Context;
+use crate::command::error::CommandError;
+use crate::command::spec::{Merge, Run, Scatter};
+use crate::command::table::Row;
+use crate::stats::core::CoreStats;
+
+/// A handler panicked: an error of ours. The client that sent the command is closed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Panicked;
+
+/// Runs a command whose keyspaces are in hand.
+#[inline]
+pub fn call(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> Result<(), Panicked> {
+    let start = context.reply.position();
+    let result = match catch_unwind(AssertUnwindSafe(|| run(row, context))) {
+        Ok(result) => result,
+        Err(_) => {
+            tracing::warn!("a handler panicked: command '{}'; its client is closed", row.full_name);
+            context.reply.truncate(start);
+            return Err(Panicked);
+        }
+    };
+    let counters = &stats.per_command[row.id];
+    counters.calls.add(1);
+    if let Err(error) = result {
+        context.reply.truncate(start);
+        write_error(context.reply, &error, stats);
+        counters.failed.add(1);
+    }
+    Ok(())
+}
+
+/// Writes an error reply and counts it.
+pub fn write_error(reply: &mut crate::resp::reply::Reply, error: &CommandError, stats: &CoreStats) {
+    let text = error.text();
+    stats.count_error(&text);
+    reply.error(&text);
+}
+
+fn run(row: &'static Row, context: &mut Context<'_>) -> Result<(), CommandError> {
+    match &row.command.run {
+        Run::Keyed(handler) | Run::AllShards(handler) | Run::OneShard { handler, .. } => handler(context),
+        Run::Scatter(scatter) => run_whole(scatter, context),
+        Run::Session(_) | Run::Control(_) | Run::Container => unreachable!("these have no keyspace to run with"),
+    }
+}
+
+/// A scattered command with all its keyspaces in hand.
+fn run_whole(scatter: &Scatter, context: &mut Context<'_>) -> Result<(), CommandError> {
+    let count = context.args.len();
+    if (count - 1) % scatter.step != 0 {
+        return Err(CommandError::Arity(context.command));
+    }
+    let items = (1..count).step_by(scatter.step);
+    if let Some(unless) = scatter.unless {
+        for item in items.clone() {
+            if unless(context, item)? != 0 {
+                context.reply.integer(0);
+                return Ok(());
+            }
+        }
+    }
+    if scatter.merge == Merge::Array {
+        context.reply.array(count - 1);
+    }
+    let mut sum = 0;
+    for item in items {
+        sum += (scatter.part)(context, item)?;
+    }
+    finish_merge(scatter, sum, context.reply);
+    Ok(())
+}
+
+/// Writes the reply of a scattered command whose parts are done (the elements of an array are written already).
+pub fn finish_merge(scatter: &Scatter, sum: i64, reply: &mut crate::resp::reply::Reply) {
+    match scatter.merge {
+        Merge::Array => {}
+        Merge::Sum => reply.integer(sum),
+        Merge::Ok if scatter.unless.is_some() => reply.integer(1),
+        Merge::Ok => reply.ok(),
+    }
+}
+
+/// Runs one item of a scattered command between its phases. Parts do not fail on valid input: what can be wrong with the
+/// arguments was checked before they were scattered.
+pub fn call_part(
+    row: &'static Row,
+    part: crate::command::spec::PartHandler,
+    context: &mut Context<'_>,
+    item: usize,
+) -> Result<i64, Panicked> {
+    match catch_unwind(AssertUnwindSafe(|| part(context, item))) {
+        Ok(Ok(sum)) => Ok(sum),
+        Ok(Err(_)) | Err(_) => {
+            tracing::warn!("a part of a scattered command failed: '{}'; its client is closed", row.full_name);
+            Err(Panicked)
+        }
+    }
+}

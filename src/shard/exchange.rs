@@ -1,0 +1,321 @@
+//! How one core reaches data: boxes taken from shelves, messages over the rings, its own shard's home side.
+//!
+//! Invariants: a box is at one place — on its shelf, in `boxes` of one core, in a message, or in a borrower's operation.
+//! Between two calls from above, `boxes` is empty unless the home side keeps its own box for queued work.
+//! Only the owning core calls this.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::keyspace::{KeyHasher, Keyspace};
+use crate::runtime::doorbell::Doorbell;
+use crate::runtime::ring::{Receiver, Sender};
+use crate::runtime::shelf::{PutResult, Shelf};
+use crate::stdx::limits::{BATCHES_KEPT_MAX, OVERFLOW_MESSAGES_MAX, SHELF_SPINS};
+
+use super::batch::Batch;
+use super::home::Home;
+use super::message::Message;
+
+/// What all cores share: where boxes stand, and how to wake each other.
+pub struct Meeting {
+    /// One shelf per shard.
+    pub shelves: Box<[Shelf<Keyspace>]>,
+    /// One doorbell per core.
+    pub doorbells: Box<[Doorbell]>,
+}
+
+/// What one core's session side has to look at after a pump.
+pub enum Event {
+    /// A batch came back.
+    BatchDone(Box<Batch>),
+    /// A borrowed box arrived.
+    Lent {
+        /// The borrowing operation.
+        operation: u32,
+        /// Whose box it is.
+        shard: usize,
+        /// The box.
+        keyspace: Box<Keyspace>,
+    },
+    /// Anything that does not concern data.
+    Other(Message),
+}
+
+/// One core's way to all data.
+pub struct Exchange {
+    /// This core, and its home shard.
+    pub core: usize,
+    /// Boxes in hand, by shard.
+    pub boxes: Vec<Option<Box<Keyspace>>>,
+    /// Hashes and routes keys.
+    pub hasher: KeyHasher,
+    /// The home side of this core's shard.
+    pub home: Home,
+    /// For the session side: what came in.
+    pub events: VecDeque<Event>,
+    meeting: Arc<Meeting>,
+    senders: Vec<Option<Sender<Message>>>,
+    receivers: Vec<Receiver<Message>>,
+    overflow: Vec<VecDeque<Message>>,
+    overflow_len: usize,
+    to_self: VecDeque<Message>,
+    spare_batches: Vec<Box<Batch>>,
+    missed: u64,
+}
+
+impl Exchange {
+    /// The exchange of one core. `senders` has a ring to every other core, `receivers` all rings that end here.
+    pub fn new(
+        core: usize,
+        meeting: Arc<Meeting>,
+        hasher: KeyHasher,
+        senders: Vec<Option<Sender<Message>>>,
+        receivers: Vec<Receiver<Message>>,
+    ) -> Exchange {
+        let shards = meeting.shelves.len();
+        Exchange {
+            core,
+            boxes: (0..shards).map(|_| None).collect(),
+            hasher,
+            home: Home::default(),
+            events: VecDeque::new(),
+            meeting,
+            senders,
+            receivers,
+            overflow: (0..shards).map(|_| VecDeque::new()).collect(),
+            overflow_len: 0,
+            to_self: VecDeque::new(),
+            spare_batches: Vec::new(),
+            missed: 0,
+        }
+    }
+
+    /// Number of shards.
+    pub fn shards(&self) -> usize {
+        self.boxes.len()
+    }
+
+    /// This core's doorbell.
+    pub fn doorbell(&self) -> &Doorbell {
+        &self.meeting.doorbells[self.core]
+    }
+
+    /// Takes a shard's box into hand, unless it was missed before in this turn. False: send a batch.
+    #[inline]
+    pub fn take(&mut self, shard: usize) -> bool {
+        if self.boxes[shard].is_some() {
+            return true;
+        }
+        if self.missed & (1 << shard) != 0 {
+            return false;
+        }
+        if shard == self.core && self.home.is_busy() {
+            self.missed |= 1 << shard;
+            return false;
+        }
+        match self.meeting.shelves[shard].try_take(shard == self.core, SHELF_SPINS) {
+            Some(keyspace) if keyspace.holds.is_empty() => {
+                self.boxes[shard] = Some(keyspace);
+                true
+            }
+            Some(keyspace) => {
+                self.put(shard, keyspace);
+                self.missed |= 1 << shard;
+                false
+            }
+            None => {
+                self.missed |= 1 << shard;
+                false
+            }
+        }
+    }
+
+    /// Takes the boxes of all shards in the set, or none.
+    pub fn take_all(&mut self, shards: u64) -> bool {
+        for shard in bits(shards) {
+            if !self.take(shard) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Puts every box in hand back on its shelf, and forgets which were missed. Ends each turn of the session side.
+    pub fn put_all(&mut self) {
+        self.missed = 0;
+        for shard in 0..self.boxes.len() {
+            if let Some(keyspace) = self.boxes[shard].take() {
+                self.put(shard, keyspace);
+            }
+        }
+    }
+
+    pub(super) fn put(&mut self, shard: usize, keyspace: Box<Keyspace>) {
+        if self.meeting.shelves[shard].put(keyspace) == PutResult::Wanted {
+            self.meeting.doorbells[shard].ring_if_parked();
+        }
+    }
+
+    /// The home side asks for its own box: takers leave it alone from now on, and whoever has it rings our doorbell.
+    pub(super) fn want_own(&mut self) -> bool {
+        if self.boxes[self.core].is_some() {
+            return true;
+        }
+        let shelf = &self.meeting.shelves[self.core];
+        let taken = shelf.try_take(true, SHELF_SPINS).or_else(|| shelf.want());
+        self.boxes[self.core] = taken;
+        self.boxes[self.core].is_some()
+    }
+
+    /// Sends a message; to this core itself it is processed by the next pump.
+    pub fn send(&mut self, to: usize, message: Message) {
+        if to == self.core {
+            self.to_self.push_back(message);
+            return;
+        }
+        if self.overflow[to].is_empty() {
+            let sender = self.senders[to].as_mut().expect("there is a ring to every other core");
+            match sender.push(message) {
+                Ok(()) => self.meeting.doorbells[to].ring_if_parked(),
+                Err(message) => {
+                    self.overflow[to].push_back(message);
+                    self.overflow_len += 1;
+                }
+            }
+        } else {
+            self.overflow[to].push_back(message);
+            self.overflow_len += 1;
+        }
+    }
+
+    /// So much is queued beyond the rings that sessions must not be read for now.
+    pub fn is_congested(&self) -> bool {
+        self.overflow_len >= OVERFLOW_MESSAGES_MAX
+    }
+
+    /// Moves what did not fit before into the rings.
+    fn drain_overflow(&mut self) {
+        for to in 0..self.overflow.len() {
+            let mut pushed = false;
+            while let Some(message) = self.overflow[to].pop_front() {
+                let sender = self.senders[to].as_mut().expect("only other cores have an overflow");
+                if let Err(message) = sender.push(message) {
+                    self.overflow[to].push_front(message);
+                    break;
+                }
+                self.overflow_len -= 1;
+                pushed = true;
+            }
+            if pushed {
+                self.meeting.doorbells[to].ring_if_parked();
+            }
+        }
+    }
+
+    /// The next message for this core, rings in turn.
+    pub(super) fn receive(&mut self) -> Option<Message> {
+        if let Some(message) = self.to_self.pop_front() {
+            return Some(message);
+        }
+        self.receivers.iter_mut().find_map(Receiver::pop)
+    }
+
+    /// Whether a pump would find anything to do. Asked once more between announcing to park and parking.
+    pub fn has_work(&mut self) -> bool {
+        let shelf = &self.meeting.shelves[self.core];
+        !self.to_self.is_empty()
+            || !self.events.is_empty()
+            || self.receivers.iter_mut().any(|ring| !ring.is_empty())
+            || (self.home.wants_box() && shelf.is_there())
+            || (self.overflow_len > 0 && self.overflow_has_room())
+    }
+
+    fn overflow_has_room(&self) -> bool {
+        self.overflow.iter().zip(&self.senders).any(|(queue, sender)| {
+            !queue.is_empty() && sender.as_ref().is_some_and(|sender| !sender.is_full())
+        })
+    }
+
+    /// Queued messages that wait for room in a ring; while there are any, the core must not park for long.
+    pub fn has_overflow(&self) -> bool {
+        self.overflow_len > 0
+    }
+
+    /// An empty batch for a shard.
+    pub fn new_batch(&mut self, shard: usize, ticket: u32, session: u64) -> Box<Batch> {
+        let mut batch = self.spare_batches.pop().unwrap_or_default();
+        batch.from = self.core as u16;
+        batch.shard = shard as u16;
+        batch.ticket = ticket;
+        batch.session = session;
+        batch
+    }
+
+    /// Takes a batch back whose replies have been used.
+    pub fn recycle(&mut self, mut batch: Box<Batch>) {
+        if self.spare_batches.len() < BATCHES_KEPT_MAX {
+            batch.clear();
+            self.spare_batches.push(batch);
+        }
+    }
+
+    /// One look at everything that came in: other cores' batches and loans are served, what concerns the session side
+    /// is left in `events`. The box of the home shard is on its shelf afterwards, unless it is out.
+    pub fn pump(&mut self, runner: &super::home::Runner<'_>) {
+        // A bounded share per pump keeps sessions from waiting behind an endless stream of messages.
+        const MESSAGES_PER_PUMP_MAX: usize = 4 * crate::stdx::limits::RING_SLOTS;
+        for _ in 0..MESSAGES_PER_PUMP_MAX {
+            let Some(message) = self.receive() else { break };
+            match message {
+                Message::Batch(batch) => self.enqueue_batch(batch),
+                Message::Release(id) => self.home.enqueue_release(id),
+                Message::Lend { to, operation } => self.home.enqueue_loan(to, operation),
+                Message::Returned(keyspace) => {
+                    self.boxes[self.core] = Some(keyspace);
+                    self.home.returned();
+                }
+                Message::LoanRequest { from, operation, shards } => {
+                    for shard in bits(shards) {
+                        self.send(shard, Message::Lend { to: from, operation });
+                    }
+                }
+                Message::BatchDone(batch) => self.events.push_back(Event::BatchDone(batch)),
+                Message::Lent { operation, keyspace, shard } => {
+                    self.events.push_back(Event::Lent { operation, shard: shard as usize, keyspace });
+                }
+                other => self.events.push_back(Event::Other(other)),
+            }
+        }
+        self.run_home(runner);
+        if self.overflow_len > 0 {
+            self.drain_overflow();
+        }
+    }
+
+    /// The loan desk is the first core.
+    pub fn request_loan(&mut self, operation: u32, shards: u64) {
+        const LOAN_DESK: usize = 0;
+        self.send(LOAN_DESK, Message::LoanRequest { from: self.core as u16, operation, shards });
+    }
+
+    /// Sends borrowed boxes home.
+    pub fn return_borrowed(&mut self, shards: u64) {
+        for shard in bits(shards) {
+            let keyspace = self.boxes[shard].take().expect("borrowed boxes are in hand while the command runs");
+            self.send(shard, Message::Returned(keyspace));
+        }
+    }
+}
+
+/// The numbers of the bits that are set.
+pub fn bits(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        if set == 0 {
+            return None;
+        }
+        let bit = set.trailing_zeros() as usize;
+        set &= set - 1;
+        Some(bit)
+    })
+}

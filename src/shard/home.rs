@@ -1,0 +1,301 @@
+//! The home side of a shard: batches and loans in the order they came, holds and who waits for them.
+//!
+//! Rules that keep it free of deadlock: loans are lent in the order of the desk, the same on every core; a hold is
+//! refused at once while a loan is queued or out, and whenever its key is held by another; phase 2 of a scattered command
+//! never waits in the queue. So whoever waits, waits for something that is already decided.
+
+use std::collections::VecDeque;
+
+use crate::command::context::{Context, Keyspaces};
+use crate::command::spec::{Flags, Merge, Run, Scatter};
+use crate::command::table::Row;
+use crate::config::Config;
+use crate::keyspace::Turn;
+use crate::keyspace::hold::HoldId;
+use crate::stats::core::CoreStats;
+use crate::stats::server::ServerFacts;
+use crate::stdx::limits::PREFETCH_WINDOW;
+
+use super::batch::{Batch, Outcome, Phase};
+use super::call;
+use super::exchange::Exchange;
+use super::message::Message;
+
+/// What running commands takes besides the data.
+pub struct Runner<'a> {
+    /// Unix time in milliseconds, read once per turn.
+    pub now_ms: i64,
+    /// The parameters.
+    pub config: &'a Config,
+    /// Facts and switches of the server.
+    pub server: &'a ServerFacts,
+    /// This core's counters.
+    pub stats: &'a CoreStats,
+}
+
+enum SecondPhase {
+    Apply(Box<Batch>),
+    Release(HoldId),
+}
+
+enum Work {
+    Batch(Box<Batch>),
+    Loan { to: u16, operation: u32 },
+}
+
+/// See the file's head.
+#[derive(Default)]
+pub struct Home {
+    queue: VecDeque<Work>,
+    /// Phase 2 of scattered commands: never waits behind the queue.
+    second_phases: VecDeque<SecondPhase>,
+    /// Batches that met a held key, in order.
+    suspended: Vec<Box<Batch>>,
+    loans_queued: usize,
+    lent: bool,
+}
+
+impl Home {
+    /// Work is queued or the box is lent: sessions of this core must queue behind it.
+    pub fn is_busy(&self) -> bool {
+        self.lent || !self.queue.is_empty() || !self.second_phases.is_empty()
+    }
+
+    /// There is work for which the box is missing.
+    pub(super) fn wants_box(&self) -> bool {
+        !self.lent && (!self.queue.is_empty() || !self.second_phases.is_empty())
+    }
+
+    pub(super) fn enqueue_loan(&mut self, to: u16, operation: u32) {
+        self.loans_queued += 1;
+        self.queue.push_back(Work::Loan { to, operation });
+    }
+
+    pub(super) fn returned(&mut self) {
+        self.lent = false;
+    }
+
+    pub(super) fn enqueue_release(&mut self, id: HoldId) {
+        self.second_phases.push_back(SecondPhase::Release(id));
+    }
+
+    fn refuses_holds(&self) -> bool {
+        self.lent || self.loans_queued > 0
+    }
+}
+
+impl Exchange {
+    pub(super) fn enqueue_batch(&mut self, mut batch: Box<Batch>) {
+        match batch.phase {
+            Phase::Run => self.home.queue.push_back(Work::Batch(batch)),
+            Phase::Hold if self.home.refuses_holds() => {
+                batch.outcome = Outcome::Refused;
+                self.send(batch.from as usize, Message::BatchDone(batch));
+            }
+            Phase::Hold => self.home.queue.push_back(Work::Batch(batch)),
+            Phase::Apply => self.home.second_phases.push_back(SecondPhase::Apply(batch)),
+        }
+    }
+
+    /// Does what is queued at home as far as the box is at hand; puts the box on its shelf when nothing is left.
+    pub(super) fn run_home(&mut self, runner: &Runner<'_>) {
+        while self.home.wants_box() {
+            if !self.want_own() {
+                return;
+            }
+            if let Some(phase) = self.home.second_phases.pop_front() {
+                self.second_phase(phase, runner);
+                continue;
+            }
+            match self.home.queue.pop_front() {
+                Some(Work::Batch(batch)) => self.serve(batch, runner),
+                Some(Work::Loan { to, operation }) => {
+                    if !self.own().holds.is_empty() {
+                        // The releases are on their way; they do not wait in this queue.
+                        self.home.queue.push_front(Work::Loan { to, operation });
+                        break;
+                    }
+                    self.lend(to, operation);
+                    return;
+                }
+                None => break,
+            }
+        }
+        if let Some(keyspace) = self.boxes[self.core].take() {
+            self.put(self.core, keyspace);
+        }
+    }
+
+    fn own(&mut self) -> &mut crate::keyspace::Keyspace {
+        self.boxes[self.core].as_deref_mut().expect("the home side works with its box in hand")
+    }
+
+    fn lend(&mut self, to: u16, operation: u32) {
+        let keyspace = self.boxes[self.core].take().expect("the home side works with its box in hand");
+        self.home.loans_queued -= 1;
+        self.home.lent = true;
+        self.send(to as usize, Message::Lent { operation, keyspace, shard: self.core as u16 });
+    }
+
+    fn serve(&mut self, mut batch: Box<Batch>, runner: &Runner<'_>) {
+        if batch.phase == Phase::Hold {
+            self.first_phase(&mut batch, runner);
+            self.send(batch.from as usize, Message::BatchDone(batch));
+            return;
+        }
+        let behind = self.home.suspended.iter().any(|other| other.from == batch.from && other.session == batch.session);
+        if behind || !self.run_batch(&mut batch, runner) {
+            self.home.suspended.push(batch);
+        } else {
+            self.send(batch.from as usize, Message::BatchDone(batch));
+        }
+    }
+
+    /// Runs a batch from where it stands; false when it met a held key and must wait.
+    fn run_batch(&mut self, batch: &mut Batch, runner: &Runner<'_>) -> bool {
+        while batch.next < batch.len() {
+            let window_end = (batch.next + PREFETCH_WINDOW).min(batch.len());
+            self.prefetch(batch, window_end);
+            while batch.next < window_end {
+                let index = batch.next;
+                let command = batch.command(index);
+                if !self.own().holds.is_empty() && self.is_held(batch, index) {
+                    return false;
+                }
+                let shard = self.core;
+                let (args, reply) = batch.command_and_reply(index);
+                reply.protocol = command.protocol;
+                let mut context = Context {
+                    args,
+                    reply,
+                    keyspaces: Keyspaces::new(&mut self.boxes, &self.hasher, Some(shard)),
+                    database: command.database,
+                    turn: Turn { now_ms: runner.now_ms, touch: command.touch },
+                    config: runner.config,
+                    server: runner.server,
+                    first_key: Some((command.row.first_key, command.hash)),
+                    command: command.row.full_name,
+                };
+                if call::call(command.row, &mut context, runner.stats).is_err() {
+                    batch.outcome = Outcome::Panicked;
+                    batch.next = batch.len();
+                    return true;
+                }
+                batch.end_reply();
+                batch.next += 1;
+            }
+        }
+        true
+    }
+
+    fn prefetch(&mut self, batch: &Batch, window_end: usize) {
+        let own = self.own();
+        for index in batch.next..window_end {
+            let command = batch.command(index);
+            own.prefetch_bucket(command.database, command.hash);
+        }
+        for index in batch.next..window_end {
+            let command = batch.command(index);
+            own.prefetch_entries(command.database, command.hash);
+        }
+    }
+
+    fn is_held(&mut self, batch: &Batch, index: usize) -> bool {
+        let command = batch.command(index);
+        let exclusive = command.row.command.flags.has(Flags::WRITE);
+        let args = batch.args(index);
+        let hasher = self.hasher.clone();
+        let own = self.own();
+        if command.row.first_key == 0 {
+            // A command over the whole shard (SCAN's part) waits for every hold.
+            return true;
+        }
+        command.row.key_arguments(args.len()).any(|at| {
+            let key = hasher.key(args.get(at));
+            own.holds.blocks(command.database, key.hash, key.bytes, exclusive, None)
+        })
+    }
+
+    /// Phase 1: holds the items' keys or refuses; reads or checks in the same step.
+    fn first_phase(&mut self, batch: &mut Batch, runner: &Runner<'_>) {
+        let (row, database) = (batch.command(0).row, batch.command(0).database);
+        let Run::Scatter(scatter) = row.command.run else { unreachable!("only scattered commands hold") };
+        let exclusive = row.command.flags.has(Flags::WRITE);
+        let hasher = self.hasher.clone();
+        let id = batch.hold;
+        let behind = self.home.suspended.iter().any(|other| other.from == batch.from && other.session == batch.session);
+        let args = batch.args(0);
+        let own = self.own();
+        let keys = (1..args.len()).step_by(scatter.step).map(|at| hasher.key(args.get(at)));
+        if behind || keys.clone().any(|key| own.holds.blocks(database, key.hash, key.bytes, exclusive, Some(id))) {
+            batch.outcome = Outcome::Refused;
+            return;
+        }
+        for key in keys {
+            own.holds.hold(id, database, key.hash, key.bytes, exclusive);
+        }
+        if let Some(unless) = scatter.unless {
+            self.run_items(batch, runner, unless);
+        } else if !exclusive {
+            self.run_items(batch, runner, scatter.part);
+        }
+    }
+
+    fn second_phase(&mut self, phase: SecondPhase, runner: &Runner<'_>) {
+        match phase {
+            SecondPhase::Release(id) => self.own().holds.release(id),
+            SecondPhase::Apply(mut batch) => {
+                let Run::Scatter(Scatter { part, .. }) = batch.command(0).row.command.run else {
+                    unreachable!("only scattered commands have a second phase")
+                };
+                batch.sum = 0;
+                self.run_items(&mut batch, runner, part);
+                self.own().holds.release(batch.hold);
+                self.send(batch.from as usize, Message::BatchDone(batch));
+            }
+        }
+        // Whoever waited for these keys goes on before anything else is looked at, in the order of arrival.
+        let suspended = std::mem::take(&mut self.home.suspended);
+        for batch in suspended {
+            self.serve(batch, runner);
+        }
+    }
+
+    fn run_items(&mut self, batch: &mut Batch, runner: &Runner<'_>, part: crate::command::spec::PartHandler) {
+        let command = batch.command(0);
+        let Run::Scatter(scatter) = command.row.command.run else { unreachable!("only scattered commands have items") };
+        let each = scatter.merge == Merge::Array;
+        let count = batch.args(0).len();
+        for item in (1..count).step_by(scatter.step) {
+            let shard = self.core;
+            let (args, reply) = batch.command_and_reply(0);
+            reply.protocol = command.protocol;
+            let mut context = Context {
+                args,
+                reply,
+                keyspaces: Keyspaces::new(&mut self.boxes, &self.hasher, Some(shard)),
+                database: command.database,
+                turn: Turn { now_ms: runner.now_ms, touch: command.touch },
+                config: runner.config,
+                server: runner.server,
+                first_key: None,
+                command: command.row.full_name,
+            };
+            match call::call_part(command.row, part, &mut context, item) {
+                Ok(sum) => batch.sum += sum,
+                Err(call::Panicked) => {
+                    batch.outcome = Outcome::Panicked;
+                    return;
+                }
+            }
+            if each {
+                batch.end_reply();
+            }
+        }
+    }
+}
+
+/// Whether a row's command can be sent to a single shard as a batch.
+pub fn is_batchable(row: &Row) -> bool {
+    matches!(row.command.run, Run::Keyed(_) | Run::Scatter(_) | Run::OneShard { .. })
+}

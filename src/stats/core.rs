@@ -1,0 +1,132 @@
+//! What one core counts. Only the owning core writes (a plain load and store, no locked instruction); anybody reads.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Different error prefixes kept for INFO errorstats. Beyond: counted in the total only.
+const ERROR_KINDS_MAX: usize = 128;
+
+/// A counter written by one core and read by all.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds; only the owning core may call this.
+    #[inline]
+    pub fn add(&self, amount: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+    }
+
+    /// Subtracts; only the owning core may call this.
+    #[inline]
+    pub fn subtract(&self, amount: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(amount), Ordering::Relaxed);
+    }
+
+    /// The value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// CONFIG RESETSTAT. A concurrent `add` of the owner may win; the figure is then as old as one turn.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What is counted per command.
+#[derive(Default)]
+pub struct CommandCounters {
+    /// Times it ran.
+    pub calls: Counter,
+    /// Nanoseconds it took, shared evenly among the commands of a run.
+    pub duration_ns: Counter,
+    /// Times it was refused before it ran.
+    pub rejected: Counter,
+    /// Times it ran into an error.
+    pub failed: Counter,
+}
+
+/// What one core counts. Padded so that two cores never write to one cache line (two lines are fetched together).
+#[repr(align(128))]
+pub struct CoreStats {
+    /// Connections accepted.
+    pub connections: Counter,
+    /// Clients connected now.
+    pub clients: Counter,
+    /// Commands run.
+    pub commands: Counter,
+    /// Bytes read from clients.
+    pub bytes_in: Counter,
+    /// Bytes sent to clients.
+    pub bytes_out: Counter,
+    /// Error replies.
+    pub errors: Counter,
+    /// Batches sent to other cores.
+    pub batches: Counter,
+    /// Loans asked for.
+    pub loans: Counter,
+    /// Scattered commands that needed holds.
+    pub scatters: Counter,
+    /// Protocol errors and limits that closed a client.
+    pub query_limit_disconnections: Counter,
+    /// Per command, by the row's number.
+    pub per_command: Box<[CommandCounters]>,
+    error_kinds: Mutex<BTreeMap<Box<str>, u64>>,
+}
+
+impl CoreStats {
+    /// All zero, with room for `commands` rows.
+    pub fn new(commands: usize) -> CoreStats {
+        CoreStats {
+            connections: Counter::default(),
+            clients: Counter::default(),
+            commands: Counter::default(),
+            bytes_in: Counter::default(),
+            bytes_out: Counter::default(),
+            errors: Counter::default(),
+            batches: Counter::default(),
+            loans: Counter::default(),
+            scatters: Counter::default(),
+            query_limit_disconnections: Counter::default(),
+            per_command: (0..commands).map(|_| CommandCounters::default()).collect(),
+            error_kinds: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// Counts an error reply under its prefix ("ERR", "WRONGTYPE" …).
+    pub fn count_error(&self, text: &str) {
+        self.errors.add(1);
+        let kind = text.split(' ').next().unwrap_or("ERR");
+        let mut kinds = self.error_kinds.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(count) = kinds.get_mut(kind) {
+            *count += 1;
+        } else if kinds.len() < ERROR_KINDS_MAX {
+            kinds.insert(kind.into(), 1);
+        }
+    }
+
+    /// Adds this core's error counts to `sum`.
+    pub fn add_errors_to(&self, sum: &mut BTreeMap<String, u64>) {
+        let kinds = self.error_kinds.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for (kind, count) in kinds.iter() {
+            *sum.entry(kind.to_string()).or_default() += count;
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset(&self) {
+        for counter in
+            [&self.connections, &self.commands, &self.bytes_in, &self.bytes_out, &self.errors, &self.batches, &self.loans]
+        {
+            counter.reset();
+        }
+        for command in &self.per_command {
+            for counter in [&command.calls, &command.duration_ns, &command.rejected, &command.failed] {
+                counter.reset();
+            }
+        }
+        self.error_kinds.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
+    }
+}

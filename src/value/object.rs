@@ -1,0 +1,113 @@
+//! `Value`: what a key refers to when it does not fit into the key's own allocation, and the names of the types.
+//!
+//! Short strings and integers live inside the entry (`keyspace/entry.rs`); everything else is one `Box<Value>`.
+//! Called by `keyspace/` and by the command families.
+
+use bytes::Bytes;
+
+/// The type of a value as TYPE names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectType {
+    /// Strings, integers and bitmaps.
+    String,
+}
+
+impl ObjectType {
+    /// The name TYPE and `SCAN … TYPE` use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ObjectType::String => "string",
+        }
+    }
+}
+
+/// A value kept outside its entry.
+#[derive(Debug)]
+pub enum Value {
+    /// A string that is long, or that was edited in place (Redis' `raw` encoding).
+    String(LongString),
+}
+
+impl Value {
+    /// The type of this value.
+    pub const fn object_type(&self) -> ObjectType {
+        match self {
+            Value::String(_) => ObjectType::String,
+        }
+    }
+}
+
+/// A string in a buffer of its own: private while it is being edited, shared while replies may refer to it.
+#[derive(Debug)]
+pub enum LongString {
+    /// Edited in place; nobody else refers to it.
+    Private(Vec<u8>),
+    /// Replies in flight may refer to it, so it is never edited.
+    Shared(Bytes),
+}
+
+impl LongString {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            LongString::Private(bytes) => bytes,
+            LongString::Shared(bytes) => bytes,
+        }
+    }
+
+    /// The bytes for editing; a shared buffer is taken over when no reply refers to it any more, else copied.
+    pub fn edit(&mut self) -> &mut Vec<u8> {
+        if let LongString::Shared(bytes) = self {
+            let owned = match std::mem::take(bytes).try_into_mut() {
+                Ok(unique) => Vec::from(unique),
+                Err(shared) => shared.to_vec(),
+            };
+            *self = LongString::Private(owned);
+        }
+        match self {
+            LongString::Private(bytes) => bytes,
+            LongString::Shared(_) => unreachable!("turned private above"),
+        }
+    }
+
+    /// A reference that a reply can keep; the buffer becomes shared, without copying it.
+    pub fn share(&mut self) -> Bytes {
+        if let LongString::Private(bytes) = self {
+            *self = LongString::Shared(Bytes::from(std::mem::take(bytes)));
+        }
+        match self {
+            LongString::Shared(bytes) => bytes.clone(),
+            LongString::Private(_) => unreachable!("turned shared above"),
+        }
+    }
+
+    /// Bytes of memory the buffer takes.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            LongString::Private(bytes) => bytes.capacity(),
+            LongString::Shared(bytes) => bytes.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_string_is_not_edited_under_a_reply() {
+        let mut string = LongString::Private(b"abc".to_vec());
+        let reply = string.share();
+        string.edit().extend_from_slice(b"def");
+        assert_eq!(&reply[..], b"abc");
+        assert_eq!(string.as_bytes(), b"abcdef");
+    }
+
+    #[test]
+    fn sharing_does_not_copy() {
+        let mut string = LongString::Private(vec![7; 100_000]);
+        let place = string.as_bytes().as_ptr();
+        assert_eq!(string.share().as_ptr(), place);
+        assert_eq!(string.edit().as_ptr(), place, "taken back when nobody else refers to it");
+    }
+}
