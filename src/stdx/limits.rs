@@ -34,3 +34,16 @@ pub const SHARED_VALUE_BYTES_MIN: usize = 16 * 1024;
 
 /// Commands of one session run in one turn. Beyond: the rest waits until other sessions had theirs.
 pub const COMMANDS_PER_TURN_MAX: usize = 512;
+
+/// Bits of a key's hash that the keyspace's table can split by. Beyond: a segment keeps more entries in its overflow list.
+pub const TABLE_DEPTH_MAX: u32 = 26;
+
+/// Directory words per segment that a table may have after its directory doubled; random hashes need about 2.
+/// Beyond (hashes made to be alike): the directory stays, and the segment keeps the entry in its overflow list.
+pub const TABLE_DIRECTORY_SPARSENESS_MAX: usize = 16;
+
+/// Empty home buckets that one step of a table's scan passes over. Beyond: the step returns with nothing.
+pub const TABLE_SCAN_EMPTY_BUCKETS_MAX: usize = 64;
+
+/// Draws for a random entry. Beyond (a table of nearly empty segments): the next entry after a random place is taken.
+pub const TABLE_RANDOM_DRAWS_MAX: usize = 128;
