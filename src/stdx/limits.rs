@@ -72,3 +72,15 @@ pub const READ_BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
 
 /// Replies waiting in one session after which its commands wait until they have been sent, in bytes.
 pub const OUTPUT_BYTES_PAUSE: usize = 4 * 1024 * 1024;
+/// Bits of a key's hash that the keyspace's table can split by. Beyond: a segment keeps more entries in its overflow list.
+pub const TABLE_DEPTH_MAX: u32 = 26;
+
+/// Directory words per segment that a table may have after its directory doubled; random hashes need about 2.
+/// Beyond (hashes made to be alike): the directory stays, and the segment keeps the entry in its overflow list.
+pub const TABLE_DIRECTORY_SPARSENESS_MAX: usize = 16;
+
+/// Empty home buckets that one step of a table's scan passes over. Beyond: the step returns with nothing.
+pub const TABLE_SCAN_EMPTY_BUCKETS_MAX: usize = 64;
+
+/// Draws for a random entry. Beyond (a table of nearly empty segments): the next entry after a random place is taken.
+pub const TABLE_RANDOM_DRAWS_MAX: usize = 128;
