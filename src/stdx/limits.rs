@@ -84,3 +84,17 @@ pub const TABLE_SCAN_EMPTY_BUCKETS_MAX: usize = 64;
 
 /// Draws for a random entry. Beyond (a table of nearly empty segments): the next entry after a random place is taken.
 pub const TABLE_RANDOM_DRAWS_MAX: usize = 128;
+/// Longest text of a long double, in bytes (Redis' MAX_LONG_DOUBLE_CHARS less its end). Beyond: "value is not a valid float".
+pub const LONG_DOUBLE_TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
+
+/// Groups of stars a glob pattern may have before its last piece (Redis' nesting limit). Beyond: the pattern matches nothing.
+pub const GLOB_STARS_MAX: usize = 1000;
+
+/// Steps one match of a glob may take on top of those linear in text and pattern. Beyond: no match. About 50 ms.
+pub const GLOB_STEPS_MAX: u64 = 16 * 1024 * 1024;
+
+/// Most digits of a memory size such as `100mb`. Beyond: not a memory value.
+pub const MEMORY_DIGITS_MAX: usize = 127;
+
+/// Longest string LCS takes, in bytes. Beyond: "String too long for LCS".
+pub const LCS_TEXT_BYTES_MAX: usize = u32::MAX as usize - 2;
