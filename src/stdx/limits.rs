@@ -34,3 +34,15 @@ pub const SHARED_VALUE_BYTES_MIN: usize = 16 * 1024;
 
 /// Commands of one session run in one turn. Beyond: the rest waits until other sessions had theirs.
 pub const COMMANDS_PER_TURN_MAX: usize = 512;
+
+/// Longest `look-around-us` that can be configured, in microseconds. Beyond: the value is refused.
+pub const LOOK_AROUND_US_MAX: u32 = 1_000_000;
+
+/// Depth to which configuration files may include each other. Beyond: the start is refused.
+pub const INCLUDE_DEPTH_MAX: usize = 16;
+
+/// Addresses `bind` may list. Beyond: "Too many bind addresses specified.", the value is refused.
+pub const BIND_ADDRESSES_MAX: usize = 16;
+
+/// Bytes of a host name that cluster nodes may announce. At or beyond: the value is refused.
+pub const HOST_NAME_BYTES_MAX: usize = 256;
