@@ -98,3 +98,14 @@ pub const MEMORY_DIGITS_MAX: usize = 127;
 
 /// Longest string LCS takes, in bytes. Beyond: "String too long for LCS".
 pub const LCS_TEXT_BYTES_MAX: usize = u32::MAX as usize - 2;
+/// Longest `look-around-us` that can be configured, in microseconds. Beyond: the value is refused.
+pub const LOOK_AROUND_US_MAX: u32 = 1_000_000;
+
+/// Depth to which configuration files may include each other. Beyond: the start is refused.
+pub const INCLUDE_DEPTH_MAX: usize = 16;
+
+/// Addresses `bind` may list. Beyond: "Too many bind addresses specified.", the value is refused.
+pub const BIND_ADDRESSES_MAX: usize = 16;
+
+/// Bytes of a host name that cluster nodes may announce. At or beyond: the value is refused.
+pub const HOST_NAME_BYTES_MAX: usize = 256;

@@ -1,0 +1,79 @@
+//! Rows about replication, by name.
+
+use crate::config::row::{INT_MAX, Kind, OPTIONAL_TEXT, Parameter, integer, memory, row};
+
+const DISKLESS_LOAD: &[(&str, i32)] = &[("disabled", 0), ("on-empty-db", 1), ("swapdb", 2)];
+
+const PROPAGATION_ERRORS: &[(&str, i32)] = &[("ignore", 0), ("panic", 1), ("panic-on-replicas", 2)];
+
+pub(super) const REPLICATION: &[Parameter] = &[
+    row("masterauth", OPTIONAL_TEXT, "")
+        .sensitive()
+        .about("Password to log in at the master with."),
+    row("masteruser", OPTIONAL_TEXT, "")
+        .sensitive()
+        .about("User to log in at the master as; empty means the default user."),
+    row("min-replicas-max-lag", integer(0, INT_MAX), "10")
+        .alias("min-slaves-max-lag")
+        .about("Seconds within which a replica must have reported to count as in touch."),
+    row("min-replicas-to-write", integer(0, INT_MAX), "0")
+        .alias("min-slaves-to-write")
+        .about("Refuse writes while fewer replicas than this are in touch; 0 does not ask."),
+    row(
+        "propagation-error-behavior",
+        Kind::Choice(PROPAGATION_ERRORS),
+        "ignore",
+    )
+    .about("What to do when a replicated or logged command fails here."),
+    row("repl-backlog-size", memory(1, i64::MAX), "1048576")
+        .about("Bytes of the replication stream kept for replicas that reconnect."),
+    row("repl-backlog-ttl", integer(0, i64::MAX), "3600")
+        .about("Seconds after the last replica left until the backlog is freed; 0 keeps it."),
+    row("repl-disable-tcp-nodelay", Kind::YesNo, "no").about(
+        "Let the kernel gather small packets to replicas: less bandwidth, up to 40 ms later.",
+    ),
+    row(
+        "repl-diskless-load",
+        Kind::Choice(DISKLESS_LOAD),
+        "disabled",
+    )
+    .denied_while_loading()
+    .about("How a replica loads a full sync straight from the socket."),
+    row("repl-diskless-sync", Kind::YesNo, "yes")
+        .about("Send a full sync straight to the replicas' sockets instead of through a file."),
+    row("repl-diskless-sync-delay", integer(0, INT_MAX), "5")
+        .about("Seconds to wait for more replicas before a diskless sync starts."),
+    row("repl-diskless-sync-max-replicas", integer(0, INT_MAX), "0")
+        .about("Start a diskless sync at once when this many replicas wait; 0 always waits."),
+    row("repl-ping-replica-period", integer(1, INT_MAX), "10")
+        .alias("repl-ping-slave-period")
+        .about("Seconds between a master's pings to its replicas."),
+    row("repl-timeout", integer(1, INT_MAX), "60")
+        .about("Seconds of silence after which a replication link is considered broken."),
+    row("replica-announce-ip", OPTIONAL_TEXT, "")
+        .alias("slave-announce-ip")
+        .about("Address a replica tells its master instead of the one the connection shows."),
+    row("replica-announce-port", integer(0, 65535), "0")
+        .alias("slave-announce-port")
+        .about("Port a replica tells its master instead of its own; 0 tells its own."),
+    row("replica-announced", Kind::YesNo, "yes").about("Whether Sentinel lists this replica."),
+    row("replica-ignore-disk-write-errors", Kind::YesNo, "no")
+        .about("Go on as a replica when the log cannot be written, instead of stopping."),
+    row("replica-lazy-flush", Kind::YesNo, "no")
+        .alias("slave-lazy-flush")
+        .stored("the old data set is always freed in slices")
+        .about("Free the old data set in the background before a full sync is loaded."),
+    row("replica-priority", integer(0, INT_MAX), "100")
+        .alias("slave-priority")
+        .about("Rank for promotion by Sentinel: the lowest wins, 0 is never promoted."),
+    row("replica-read-only", Kind::YesNo, "yes")
+        .alias("slave-read-only")
+        .about("Refuse writes from clients on a replica."),
+    row("replica-serve-stale-data", Kind::YesNo, "yes")
+        .alias("slave-serve-stale-data")
+        .about("Answer reads from old data while the link to the master is down."),
+    row("replicaof", Kind::Master, "")
+        .alias("slaveof")
+        .immutable()
+        .about("Master to follow: host and port."),
+];

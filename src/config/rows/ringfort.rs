@@ -1,0 +1,22 @@
+//! Rows about what only this server has: cores, shards and the kernel interface, by name.
+
+use crate::config::row::{Kind, Parameter, integer, row};
+use crate::stdx::limits::{LOOK_AROUND_US_MAX, SHARDS_MAX};
+
+const PINNING: &[(&str, i32)] = &[("auto", 0), ("yes", 1), ("no", 2)];
+
+const DRIVERS: &[(&str, i32)] = &[("auto", 0), ("io_uring", 1), ("epoll", 2)];
+
+pub(super) const RINGFORT: &[Parameter] = &[
+    row("driver", Kind::Choice(DRIVERS), "auto")
+        .immutable()
+        .about("Kernel interface for sockets: auto takes io_uring where the kernel allows it, epoll elsewhere."),
+    row("look-around-us", integer(0, LOOK_AROUND_US_MAX as i64), "0")
+        .about("Microseconds a core that ran out of work looks for more before it sleeps; 0 sleeps at once."),
+    row("pin", Kind::Choice(PINNING), "auto")
+        .immutable()
+        .about("Tie each thread to its core: yes and no do as they say, auto decides by the machine."),
+    row("shards", integer(0, SHARDS_MAX as i64), "0")
+        .immutable()
+        .about("Shards, and threads, of the keyspace; 0 takes one for every core the process may use."),
+];
