@@ -230,7 +230,7 @@ fn replies_split_over_reads_are_whole() {
     assert_eq!(length, reply.len());
     assert_eq!(
         value.to_string(),
-        "1) \"ab\\r\\nc\"\n2) 1# k => 1~ (integer) 1\n             2~ (nil)"
+        "1) \"ab\\r\\nc\"\n2) 1# k => 1~ (integer) 1\n           2~ (nil)"
     );
     assert!(value::parse(b"?x\r\n").is_err());
     let mut client = Client::over(theirs);
