@@ -30,8 +30,13 @@ pub enum ControlRequest {
         /// It gets an UNBLOCKED error instead of a timeout's reply.
         error: bool,
     },
-    /// CONFIG SET with its pairs.
-    ConfigSet(Vec<(Vec<u8>, Vec<u8>)>),
+    /// CONFIG SET.
+    ConfigSet {
+        /// Names and values.
+        pairs: Vec<(Vec<u8>, Vec<u8>)>,
+        /// The client is connected from this machine.
+        local: bool,
+    },
     /// CONFIG REWRITE.
     ConfigRewrite,
     /// CONFIG RESETSTAT.

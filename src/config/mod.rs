@@ -15,6 +15,7 @@ mod numbers;
 pub mod rewrite;
 mod row;
 mod rows;
+pub mod shared;
 mod special;
 mod store;
 mod value;

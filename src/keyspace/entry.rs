@@ -17,6 +17,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use crate::stdx::number::{self, INTEGER_TEXT_BYTES_MAX};
 use crate::value::object::{LongString, ObjectType, Value};
 
 const HEADER_BYTES: usize = 8;
@@ -350,19 +351,19 @@ impl<'a> Entry<'a> {
     pub fn string_len(&self) -> Option<usize> {
         match self.value() {
             ValueRef::Inline(bytes) => Some(bytes.len()),
-            ValueRef::Integer(number) => Some(crate::stdx::number::digits_count(number)),
+            ValueRef::Integer(integer) => Some(number::signed_digits_count(integer)),
             ValueRef::Boxed(Value::String(string)) => Some(string.as_bytes().len()),
         }
     }
 
     /// The bytes of a string that is not an integer; `scratch` receives the digits of one that is.
-    pub fn string_bytes<'s>(&self, scratch: &'s mut [u8; 20]) -> Option<&'s [u8]>
+    pub fn string_bytes<'s>(&self, scratch: &'s mut [u8; INTEGER_TEXT_BYTES_MAX]) -> Option<&'s [u8]>
     where
         'a: 's,
     {
         match self.value() {
             ValueRef::Inline(bytes) => Some(bytes),
-            ValueRef::Integer(number) => Some(crate::stdx::number::format_i64(scratch, number)),
+            ValueRef::Integer(integer) => Some(number::format_i64(scratch, integer)),
             ValueRef::Boxed(Value::String(string)) => Some(string.as_bytes()),
         }
     }

@@ -113,7 +113,7 @@ impl KeyWrite<'_> {
             Some(_) | None => false,
         };
         if !boxed {
-            let mut scratch = [0; 20];
+            let mut scratch = [0; number::INTEGER_TEXT_BYTES_MAX];
             let bytes = match self.entry() {
                 Some(entry) => entry.string_bytes(&mut scratch)?.to_vec(),
                 None => Vec::new(),

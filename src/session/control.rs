@@ -1,10 +1,13 @@
 //! What handlers asked to be done elsewhere: questions to all cores about their clients, parameters, the way out.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use crate::command::error::CommandError;
 use crate::command::request::{ClientFilter, ControlRequest};
 use crate::command::spec::Flags;
 use crate::command::table::Row;
+use crate::config::Setter;
 use crate::shard::call;
 use crate::shard::exchange::Event;
 use crate::shard::home::Runner;
@@ -57,8 +60,8 @@ impl Core {
                 }
                 Ok(())
             }
-            ControlRequest::ConfigSet(pairs) => self.shared_config.set(&pairs),
-            ControlRequest::ConfigRewrite => self.shared_config.rewrite(&self.server.config_file),
+            ControlRequest::ConfigSet { pairs, local } => self.config_set(&pairs, local),
+            ControlRequest::ConfigRewrite => self.config_rewrite(),
             ControlRequest::ConfigResetStat => {
                 self.server.reset();
                 Ok(())
@@ -79,6 +82,31 @@ impl Core {
         match result {
             Ok(()) => session.reply().ok(),
             Err(error) => call::write_error(session.reply(), &error, self.stats()),
+        }
+    }
+
+    fn config_set(&mut self, pairs: &[(Vec<u8>, Vec<u8>)], local: bool) -> Result<(), CommandError> {
+        let result = self.shared_config.set(pairs, Setter { local, loading: false });
+        result.map_err(|error| CommandError::Owned(String::from_utf8_lossy(&error.text()).into_owned()))?;
+        self.refresh_config();
+        let lfu = self.config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
+        self.server.lfu_policy.store(lfu, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn config_rewrite(&self) -> Result<(), CommandError> {
+        if self.server.config_file.is_empty() {
+            return Err(CommandError::Text("ERR The server is running without a config file"));
+        }
+        match self.shared_config.rewrite(Path::new(&self.server.config_file)) {
+            Ok(()) => {
+                tracing::info!("CONFIG REWRITE executed with success.");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!("CONFIG REWRITE failed: {error}");
+                Err(CommandError::Owned(format!("ERR Rewriting config file: {error}")))
+            }
         }
     }
 
@@ -251,7 +279,7 @@ impl Core {
     }
 
     fn close_idle(&mut self, now_ms: i64) {
-        let timeout_ms = self.config.timeout_s() * 1000;
+        let timeout_ms = self.config.get_i64(crate::param!("timeout")) * 1000;
         if timeout_ms == 0 {
             return;
         }

@@ -130,7 +130,7 @@ impl Core {
             Client::new(connection.id, connection.address.clone(), connection.local_address.clone(), now_ms);
         client.unix_socket = connection.unix_socket;
         client.descriptor = descriptor;
-        client.authenticated = !self.config.requires_password();
+        client.authenticated = self.config.get_bytes(crate::param!("requirepass")).is_empty();
         self.sessions[slot as usize].1 = Some(Box::new(Session::new(key, client)));
         self.stats().connections.add(1);
         self.stats().clients.add(1);
@@ -206,7 +206,7 @@ impl Core {
     }
 
     pub(super) fn refresh_config(&mut self) {
-        if self.shared_config.generation() != self.config.generation {
+        if self.shared_config.generation() != self.config.generation() {
             self.config = self.shared_config.current();
         }
     }
@@ -266,7 +266,7 @@ impl Core {
             return false;
         }
         let limits = RequestLimits {
-            bulk_bytes_max: self.config.proto_max_bulk_len(),
+            bulk_bytes_max: self.config.get_u64(crate::param!("proto-max-bulk-len")),
             authenticated: session.client.authenticated,
         };
         // What a client may send changes with its authentication, so until then it is one command at a time.

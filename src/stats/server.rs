@@ -32,6 +32,8 @@ pub struct ServerFacts {
     pub paused_writes_only: AtomicBool,
     /// Keys expire by themselves (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: AtomicBool,
+    /// `maxmemory-policy` is one of the LFU policies: keys count their uses.
+    pub lfu_policy: AtomicBool,
     /// The server is on its way out.
     pub stopping: AtomicBool,
     /// Highest memory use seen, bytes.
@@ -55,6 +57,7 @@ impl ServerFacts {
             paused_until_ms: AtomicI64::new(0),
             paused_writes_only: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
+            lfu_policy: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             memory_peak_bytes: AtomicUsize::new(0),
         }

@@ -1,0 +1,79 @@
+//! The configuration as all cores share it: each core keeps an `Arc` to the version it knows and looks at the generation
+//! once per turn. CONFIG SET replaces the whole under a lock that no hot path takes.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::rewrite::{replace_file, rewrite};
+use super::{Config, ConfigError, Setter};
+
+/// See the file's head.
+pub struct SharedConfig {
+    current: Mutex<Arc<Config>>,
+    generation: AtomicU64,
+}
+
+impl SharedConfig {
+    /// Shares what was loaded at the start.
+    pub fn new(config: Config) -> SharedConfig {
+        SharedConfig { generation: AtomicU64::new(config.generation()), current: Mutex::new(Arc::new(config)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Config>> {
+        // A panic while the lock was held cannot have left the Arc half replaced.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The configuration as it is now.
+    pub fn current(&self) -> Arc<Config> {
+        self.lock().clone()
+    }
+
+    /// Changes with every CONFIG SET.
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// CONFIG SET: all pairs or none.
+    pub fn set(&self, pairs: &[(Vec<u8>, Vec<u8>)], setter: Setter) -> Result<(), ConfigError> {
+        let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        let mut current = self.lock();
+        let mut next = Config::clone(&current);
+        next.set_many(&pairs, setter)?;
+        let generation = next.generation();
+        *current = Arc::new(next);
+        self.generation.store(generation, Ordering::Release);
+        Ok(())
+    }
+
+    /// CONFIG REWRITE of the file the server was started with.
+    pub fn rewrite(&self, path: &Path) -> std::io::Result<()> {
+        let old = match std::fs::read(path) {
+            Ok(old) => old,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        replace_file(path, &rewrite(&self.current(), &old, &[]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_seen_by_its_generation_and_a_refused_one_is_not_made() {
+        let shared = SharedConfig::new(Config::new());
+        let before = shared.generation();
+        let setter = Setter { local: true, loading: false };
+        let pair = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        shared.set(&[pair("timeout", "77")], setter).unwrap();
+        assert_ne!(shared.generation(), before);
+        assert_eq!(shared.current().get_i64(crate::param!("timeout")), 77);
+        let after = shared.generation();
+        assert!(shared.set(&[pair("timeout", "78"), pair("port", "x")], setter).is_err());
+        assert_eq!((shared.generation(), shared.current().get_i64(crate::param!("timeout"))), (after, 77));
+    }
+}
