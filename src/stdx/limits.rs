@@ -109,3 +109,9 @@ pub const BIND_ADDRESSES_MAX: usize = 16;
 
 /// Bytes of a host name that cluster nodes may announce. At or beyond: the value is refused.
 pub const HOST_NAME_BYTES_MAX: usize = 256;
+
+/// Room reserved ahead for a large argument beyond what has arrived, in bytes: an announced length alone costs little.
+pub const BIG_READ_AHEAD_BYTES: usize = 1024 * 1024;
+
+/// Reply buffer kept for the next turn, in bytes. Beyond: given back to the allocator.
+pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
