@@ -1,10 +1,3 @@
-//! Layer 2: the machine. Threads, atomics, rings, sockets, the clock. Nothing above asks the clock or the system itself.
-
-pub mod clock;
-pub mod doorbell;
-pub mod notify;
-pub mod ring;
-pub mod shelf;
 //! Layer 2: threads, atomics and the machine. Everything above is plain single-threaded code.
 //!
 //! A server is one thread per core; each owns one monoio runtime ([`driver`]). What crosses from one core to another does so in three ways only:
@@ -24,7 +17,10 @@ pub mod shelf;
 //!
 //! Nobody below this folder asks the clock or opens a file, and nobody above it uses atomics.
 
+pub mod clock;
 pub mod doorbell;
+pub mod net;
+pub mod notify;
 pub mod ring;
 pub mod shelf;
 mod sync;

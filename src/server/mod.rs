@@ -1,1 +1,11 @@
-//! TODO(module docs)
+//! Layer 9: the process. Starts the cores, accepts connections, drives each core's `Core` with sockets, and ends it all.
+
+pub mod connection;
+pub mod listen;
+pub mod log;
+pub mod start;
+pub mod worker;
+
+/// Our own version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use crate::stats::server::REDIS_VERSION;

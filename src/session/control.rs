@@ -173,7 +173,7 @@ impl Core {
             QuestionKind::List(filter) => Answer::Lines(
                 self.sessions()
                     .filter(|session| passes(filter, session, now_ms))
-                    .map(|session| (session.client.id, super::client_line(session, now_ms)))
+                    .map(|session| (session.client.id, super::client_line::client_line(session, now_ms)))
                     .collect(),
             ),
             QuestionKind::Kill(filter) => {

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::command::table::Row;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
-use crate::resp::request::{ParseEnd, RequestLimits, Requests};
+use crate::resp::request::{BigRead, ParseEnd, RequestLimits, Requests};
 use crate::runtime::clock::Clock;
 use crate::shard::batch::Batch;
 use crate::shard::exchange::Exchange;
@@ -133,6 +133,7 @@ impl Core {
         client.authenticated = self.config.get_bytes(crate::param!("requirepass")).is_empty();
         self.sessions[slot as usize].1 = Some(Box::new(Session::new(key, client)));
         self.stats().connections.add(1);
+        self.stats().adopted.add(1);
         self.stats().clients.add(1);
         key
     }
@@ -189,6 +190,11 @@ impl Core {
     pub(super) fn put_session(&mut self, session: Box<Session>) {
         let slot = session.key.slot as usize;
         self.sessions[slot].1 = Some(session);
+    }
+
+    /// Something waits that only a pump can do.
+    pub fn needs_pump(&mut self) -> bool {
+        self.exchange.shards() > 1 || !self.woken.is_empty() || self.exchange.has_work()
     }
 
     pub(super) fn wake(&mut self, key: SessionKey) {
@@ -262,8 +268,15 @@ impl Core {
 
     /// Parses the next commands; false when there is none.
     fn parse(&mut self, session: &mut Session, requests: &mut Requests, commands_max: usize) -> bool {
-        if session.big.is_some() || session.closing {
+        if session.closing {
             return false;
+        }
+        if let Some(big) = session.big.take() {
+            if !big.is_complete() {
+                session.big = Some(big);
+                return false;
+            }
+            session.parser.supply_big(big.finish());
         }
         let limits = RequestLimits {
             bulk_bytes_max: self.config.get_u64(crate::param!("proto-max-bulk-len")),
@@ -271,14 +284,17 @@ impl Core {
         };
         // What a client may send changes with its authentication, so until then it is one command at a time.
         let commands_max = if session.client.authenticated { commands_max } else { 1 };
-        let (end, consumed) = session.parser.parse(&session.buffer, 0, &limits, commands_max, requests);
+        let (end, consumed) = session.parser.parse(&session.buffer, &limits, commands_max, requests);
         session.consumed = consumed;
         session.next = 0;
         session.more_input = false;
         match end {
             ParseEnd::NeedMore => {}
             ParseEnd::CommandLimit => session.more_input = true,
-            ParseEnd::BigArgument(big) => {
+            ParseEnd::BigArgument { start, bytes } => {
+                let mut big = BigRead::new(bytes);
+                big.take_from(&session.buffer[start..]);
+                session.buffer.truncate(start);
                 session.big = Some(big);
             }
             ParseEnd::Error(error) => {
@@ -298,9 +314,8 @@ impl Core {
             return if session.segments.is_empty() { Progress::Close } else { Progress::Wait };
         }
         if let Some(error) = session.protocol_error.take() {
-            let text = error.text();
             self.stats().count_error("ERR");
-            session.reply().error(&text);
+            session.reply().error_bytes(&error.text());
             session.closing = true;
             return self.after_input(session);
         }
@@ -318,7 +333,6 @@ impl Core {
             let left = session.buffer.len() - used;
             session.buffer.copy_within(used.., 0);
             session.buffer.truncate(left);
-            session.parser.rebase(used);
         }
         session.next = 0;
         if session.buffer.capacity() > READ_BUFFER_BYTES_KEPT_MAX && session.buffer.len() < READ_BUFFER_BYTES {

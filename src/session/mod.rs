@@ -5,6 +5,7 @@
 //! queue that is filled when it returns.
 
 pub mod admit;
+pub mod client_line;
 pub mod control;
 pub mod core;
 pub mod multi;

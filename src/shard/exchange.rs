@@ -177,7 +177,9 @@ impl Exchange {
         if self.overflow[to].is_empty() {
             let sender = self.senders[to].as_mut().expect("there is a ring to every other core");
             match sender.push(message) {
-                Ok(()) => self.meeting.doorbells[to].ring_if_parked(),
+                Ok(()) => {
+                    self.meeting.doorbells[to].ring_if_parked();
+                }
                 Err(message) => {
                     self.overflow[to].push_back(message);
                     self.overflow_len += 1;
@@ -227,13 +229,13 @@ impl Exchange {
         !self.to_self.is_empty()
             || !self.events.is_empty()
             || self.receivers.iter_mut().any(|ring| !ring.is_empty())
-            || (self.home.wants_box() && shelf.is_there())
+            || (self.home.wants_box() && shelf.has_box())
             || (self.overflow_len > 0 && self.overflow_has_room())
     }
 
     fn overflow_has_room(&self) -> bool {
         self.overflow.iter().zip(&self.senders).any(|(queue, sender)| {
-            !queue.is_empty() && sender.as_ref().is_some_and(|sender| !sender.is_full())
+            !queue.is_empty() && sender.as_ref().is_some_and(|sender| sender.len() < sender.capacity())
         })
     }
 

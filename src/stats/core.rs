@@ -53,6 +53,8 @@ pub struct CommandCounters {
 pub struct CoreStats {
     /// Connections accepted.
     pub connections: Counter,
+    /// Connections this core has taken over from the acceptors; never reset.
+    pub adopted: Counter,
     /// Clients connected now.
     pub clients: Counter,
     /// Commands run.
@@ -81,6 +83,7 @@ impl CoreStats {
     pub fn new(commands: usize) -> CoreStats {
         CoreStats {
             connections: Counter::default(),
+            adopted: Counter::default(),
             clients: Counter::default(),
             commands: Counter::default(),
             bytes_in: Counter::default(),

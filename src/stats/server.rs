@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 
 use super::core::CoreStats;
 
+/// The version of Redis whose semantics we follow; clients look at it to decide what they may use.
+pub const REDIS_VERSION: &str = "7.4.1";
+
 /// Facts and switches of the whole server. Switches change rarely, so sharing them costs nothing.
 pub struct ServerFacts {
     /// 40 hexadecimal digits, new at every start.

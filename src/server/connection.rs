@@ -1,0 +1,249 @@
+//! One connection's tasks: a reader that feeds the session and sends what is ready, and, once replies come late (from
+//! other cores), a writer for those.
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::RawFd;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use monoio::buf::{IoBuf, IoBufMut};
+use monoio::io::{AsyncReadRent, AsyncWriteRent, AsyncWriteRentExt, OwnedReadHalf, OwnedWriteHalf, Split, Splitable};
+
+use crate::runtime::notify::Notify;
+use crate::session::core::Progress;
+use crate::session::state::SessionKey;
+use crate::stdx::limits::READ_BUFFER_BYTES;
+
+use super::worker::Worker;
+
+/// What the worker keeps of a connection.
+pub struct Link {
+    /// The session.
+    pub key: SessionKey,
+    /// The socket.
+    pub descriptor: RawFd,
+    /// Wakes the reader when it waits inside the server.
+    pub reader: Notify,
+    writer: Notify,
+    /// Late replies exist and nobody sends them yet: the writer is to be started.
+    writer_wanted: Cell<bool>,
+    writing: Cell<bool>,
+    closed: Cell<bool>,
+    spare: RefCell<Vec<u8>>,
+}
+
+impl Link {
+    /// A link to a session that has just connected.
+    pub fn new(key: SessionKey, descriptor: RawFd) -> Link {
+        Link {
+            key,
+            descriptor,
+            reader: Notify::default(),
+            writer: Notify::default(),
+            writer_wanted: Cell::new(false),
+            writing: Cell::new(false),
+            closed: Cell::new(false),
+            spare: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// Late replies are ready.
+    pub fn wake_writer(&self, _worker: &Rc<Worker>) {
+        self.writer_wanted.set(true);
+        self.writer.notify();
+    }
+}
+
+type WriteHalf<S> = Rc<RefCell<Option<OwnedWriteHalf<S>>>>;
+
+/// Serves a connection until it is closed.
+pub async fn serve<S>(worker: Rc<Worker>, link: Rc<Link>, stream: S)
+where
+    S: Split + AsyncReadRent + AsyncWriteRent + 'static,
+{
+    let (mut input, output) = stream.into_split();
+    let output: WriteHalf<S> = Rc::new(RefCell::new(Some(output)));
+    monoio::spawn(write_late(worker.clone(), link.clone(), output.clone()));
+    loop {
+        let progress = worker.process(link.key);
+        send(&worker, &link, &output).await;
+        let alive = match progress {
+            Progress::Read => read(&worker, &link, &mut input).await,
+            Progress::Again => {
+                worker.yield_turn(link.clone());
+                link.reader.wait().await;
+                true
+            }
+            Progress::Wait => {
+                link.reader.wait().await;
+                true
+            }
+            Progress::Close => false,
+        };
+        if !alive {
+            break;
+        }
+    }
+    // What is still being sent by the writer is waited for, unless the client does not take it.
+    while link.writing.get() && !is_killed(&worker, &link) {
+        link.reader.wait().await;
+    }
+    link.closed.set(true);
+    crate::runtime::net::shutdown(link.descriptor);
+    link.writer.notify();
+    worker.forget(&link);
+}
+
+fn is_killed(worker: &Worker, link: &Link) -> bool {
+    worker.core().session(link.key).is_none_or(|session| session.killed)
+}
+
+/// Reads once into the session. False when the connection is broken.
+async fn read<S>(worker: &Worker, link: &Link, input: &mut OwnedReadHalf<S>) -> bool
+where
+    S: AsyncReadRent,
+{
+    let Some(big) = worker.core().session(link.key).map(|session| session.big.is_some()) else { return false };
+    let received = if big { read_big(worker, link, input).await } else { read_small(worker, link, input).await };
+    let mut core = worker.core();
+    match received {
+        Ok(count) => {
+            if let Some(session) = core.session(link.key) {
+                session.client.bytes_in += count as u64;
+                session.input_ended |= count == 0;
+            }
+            core.stats().bytes_in.add(count as u64);
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+async fn read_small<S>(worker: &Worker, link: &Link, input: &mut OwnedReadHalf<S>) -> std::io::Result<usize>
+where
+    S: AsyncReadRent,
+{
+    let mut buffer = match worker.core().session(link.key) {
+        Some(session) => std::mem::take(&mut session.buffer),
+        None => return Err(std::io::ErrorKind::NotConnected.into()),
+    };
+    let len = buffer.len();
+    if buffer.capacity() - len < READ_BUFFER_BYTES / 2 {
+        // Grows by doubling while one request is longer than the buffer.
+        buffer.reserve(READ_BUFFER_BYTES.max(len));
+    }
+    let end = buffer.capacity();
+    let (result, slice) = input.read(buffer.slice_mut(len..end)).await;
+    let buffer = slice.into_inner();
+    if let Some(session) = worker.core().session(link.key) {
+        session.buffer = buffer;
+    }
+    result
+}
+
+async fn read_big<S>(worker: &Worker, link: &Link, input: &mut OwnedReadHalf<S>) -> std::io::Result<usize>
+where
+    S: AsyncReadRent,
+{
+    let lent = worker.core().session(link.key).and_then(|session| {
+        let big = session.big.as_mut()?;
+        let missing = big.missing();
+        Some((big.lend(), missing))
+    });
+    let Some((buffer, missing)) = lent else { return Err(std::io::ErrorKind::NotConnected.into()) };
+    let len = buffer.len();
+    let end = buffer.capacity().min(len + missing);
+    let (result, slice) = input.read(buffer.slice_mut(len..end)).await;
+    let buffer = slice.into_inner();
+    if let Some(session) = worker.core().session(link.key) {
+        if let Some(big) = &mut session.big {
+            big.take_back(buffer);
+        }
+    }
+    result
+}
+
+/// Sends what is ready, unless the other task is at it (it goes on until nothing is left).
+async fn send<S>(worker: &Worker, link: &Link, output: &WriteHalf<S>)
+where
+    S: AsyncWriteRent,
+{
+    let has_output = worker.core().session(link.key).is_some_and(|session| !session.out.is_empty());
+    if !has_output {
+        return;
+    }
+    let Some(mut half) = output.borrow_mut().take() else {
+        // Back-pressure: while much is waiting the reader does not go on.
+        return;
+    };
+    link.writing.set(true);
+    loop {
+        let spare = link.spare.take();
+        let taken = match worker.core().session(link.key) {
+            Some(session) if !session.out.is_empty() => session.out.take(spare),
+            _ => break,
+        };
+        let (bytes, shared) = taken;
+        let total = bytes.len() + shared.iter().map(|(_, large)| large.len()).sum::<usize>();
+        let result = match shared.is_empty() {
+            true => {
+                let (result, bytes) = half.write_all(bytes).await;
+                link.spare.replace(bytes);
+                result.map(drop)
+            }
+            false => send_pieces(&mut half, bytes, shared).await,
+        };
+        let mut core = worker.core();
+        core.stats().bytes_out.add(total as u64);
+        if let Some(session) = core.session(link.key) {
+            session.client.bytes_out += total as u64;
+            if result.is_err() {
+                session.killed = true;
+                session.out.clear();
+            }
+        }
+    }
+    link.writing.set(false);
+    *output.borrow_mut() = Some(half);
+}
+
+/// Sends bytes with the large strings in their places.
+async fn send_pieces<S>(
+    half: &mut OwnedWriteHalf<S>,
+    mut bytes: Vec<u8>,
+    shared: Vec<(usize, Bytes)>,
+) -> std::io::Result<()>
+where
+    S: AsyncWriteRent,
+{
+    let mut sent = 0;
+    for (at, large) in shared {
+        if at > sent {
+            let (result, slice) = half.write_all(bytes.slice(sent..at)).await;
+            result?;
+            bytes = slice.into_inner();
+            sent = at;
+        }
+        half.write_all(large).await.0?;
+    }
+    if sent < bytes.len() {
+        let end = bytes.len();
+        half.write_all(bytes.slice(sent..end)).await.0?;
+    }
+    Ok(())
+}
+
+/// Sends replies that come while the reader is waiting for input.
+async fn write_late<S>(worker: Rc<Worker>, link: Rc<Link>, output: WriteHalf<S>)
+where
+    S: AsyncWriteRent,
+{
+    loop {
+        link.writer.wait().await;
+        if link.closed.get() {
+            return;
+        }
+        send(&worker, &link, &output).await;
+        link.reader.notify();
+    }
+}

@@ -1,0 +1,293 @@
+//! From the command line to running cores, and back out again.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::command::request::Shutdown;
+use crate::command::table::TABLE;
+use crate::config::command_line::{Request, Versions, parse};
+use crate::config::file::{LoadError, Loaded, load};
+use crate::config::shared::SharedConfig;
+use crate::config::Config;
+use crate::keyspace::{KeyHasher, Keyspace};
+use crate::runtime::clock::Clock;
+use crate::runtime::doorbell::Doorbell;
+use crate::runtime::ring::{Receiver, Sender, ring};
+use crate::runtime::shelf::Shelf;
+use crate::session::core::Core;
+use crate::shard::exchange::{Exchange, Meeting};
+use crate::shard::message::Message;
+use crate::stats::server::ServerFacts;
+use crate::stdx::limits::RING_SLOTS;
+use crate::stdx::random::{Random, seed_from_os};
+
+use super::listen::{Listeners, Outside};
+use super::worker::{DoorbellTask, Worker};
+use super::{VERSION, REDIS_VERSION};
+
+/// What the control thread waits for.
+pub enum ControlEvent {
+    /// SIGTERM or SIGINT.
+    Signal(i32),
+    /// SHUTDOWN.
+    Shutdown(Shutdown),
+    /// A core could not run.
+    CoreFailed(String),
+}
+
+/// The whole life of the server process.
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let sources = match parse(&arguments, Versions { redis: REDIS_VERSION, own: VERSION }) {
+        Request::Serve(sources) => sources,
+        Request::Tell(text) => {
+            print(&mut io::stdout(), text.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Request::Refuse(text) => {
+            print(&mut io::stderr(), text.as_bytes());
+            return ExitCode::FAILURE;
+        }
+    };
+    let loaded = match load(&sources, &mut io::stdin()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let stream: &mut dyn Write = match error {
+                LoadError::CannotOpen { .. } => &mut io::stdout(),
+                LoadError::Refused { .. } => &mut io::stderr(),
+            };
+            print(stream, &error.text(REDIS_VERSION));
+            return ExitCode::FAILURE;
+        }
+    };
+    let config_file = sources.file.map(|path| path.display().to_string()).unwrap_or_default();
+    match serve(loaded, config_file) {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::warn!("{error}");
+            print(&mut io::stderr(), format!("{error}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Nobody reads it when this fails.
+fn print(stream: &mut dyn Write, text: &[u8]) {
+    let _ = stream.write_all(text).and_then(|()| stream.flush());
+}
+
+fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
+    let config = loaded.config;
+    std::env::set_current_dir(config.directory())?;
+    super::log::start(&config)?;
+    greet(&config, &config_file, &loaded.warnings);
+    let listeners = Listeners::open(&config)?;
+    if listeners.is_empty() {
+        return Err(io::Error::other("Configured to not listen anywhere, exiting."));
+    }
+    let shards = shards_of(&config);
+    let (events, inbox) = mpsc::channel();
+    let clock = Clock::real();
+    let mut random = Random::new(seed_from_os());
+    let run_id = (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect();
+    let mut server = ServerFacts::new(shards, TABLE.count(), run_id, clock.unix_ms());
+    server.tcp_port = listeners.port();
+    server.config_file = config_file;
+    server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+    let driver = crate::runtime::driver::choose(config.get_word(crate::param!("driver")))?;
+    server.multiplexing_api = driver.name().to_string();
+    if let Some(warning) = driver.warning() {
+        tracing::warn!("{warning}");
+    }
+    server.lfu_policy.store(config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu"), Ordering::Relaxed);
+    let server = Arc::new(server);
+    let databases = config.get_usize(crate::param!("databases"));
+    let pidfile = write_pidfile(&config);
+    let unix_path = listeners.unix_path().map(ToOwned::to_owned);
+    let shared_config = Arc::new(SharedConfig::new(config));
+    let hasher = KeyHasher::new(shards, random.next_u64());
+    let meeting = Arc::new(Meeting {
+        shelves: (0..shards)
+            .map(|_| Shelf::new(Box::new(Keyspace::new(databases, hasher.clone(), random.next_u64()))))
+            .collect(),
+        doorbells: (0..shards).map(|_| Doorbell::new()).collect::<io::Result<_>>()?,
+    });
+    let stopped = Arc::new(AtomicUsize::new(0));
+    let (rings, outside) = lay_rings(shards);
+    for (id, (senders, receivers)) in rings.into_iter().enumerate() {
+        let exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
+        let parts = (server.clone(), shared_config.clone(), clock.clone(), events.clone(), stopped.clone());
+        let pin = driver.pins(&shared_config.current(), id, shards);
+        let failed = events.clone();
+        std::thread::Builder::new().name(format!("core {id}")).spawn(move || {
+            if let Some(cpu) = pin {
+                crate::runtime::cpu::pin_current_thread(cpu);
+            }
+            let result = driver.run(async move {
+                let (server, config, clock, control, stopped) = parts;
+                let doorbell = DoorbellTask::new(exchange.doorbell())?;
+                let worker = Worker::new(Core::new(exchange, server, config, clock), control, stopped);
+                worker.run(doorbell).await
+            });
+            if let Err(error) = result {
+                let _ = failed.send(ControlEvent::CoreFailed(error.to_string()));
+            }
+        })?;
+    }
+    let outside = Arc::new(Outside::new(outside, meeting, server.clone(), shared_config.clone()));
+    let unix = unix_path.is_some();
+    listeners.accept(outside.clone())?;
+    tracing::info!("Server initialized");
+    if server.tcp_port != 0 {
+        tracing::info!("Ready to accept connections tcp");
+    }
+    if unix {
+        tracing::info!("Ready to accept connections unix");
+    }
+    watch_signals(events)?;
+    let code = control(&inbox, &outside, &server, &stopped);
+    if let Some(path) = unix_path {
+        tracing::info!("Removing the unix socket file.");
+        let _ = fs::remove_file(path);
+    }
+    if let Some(path) = pidfile {
+        tracing::info!("Removing the pid file.");
+        let _ = fs::remove_file(path);
+    }
+    tracing::warn!("Ringfort is now ready to exit, bye bye...");
+    // A runtime must never be dropped while operations are in flight, so the process ends as a whole.
+    std::process::exit(code)
+}
+
+/// Rings for one core: to each core, and from each core and from outside.
+type CoreRings = (Vec<Option<Sender<Message>>>, Vec<Receiver<Message>>);
+
+/// A ring for every ordered pair of cores, and one from outside to each.
+pub fn lay_rings(shards: usize) -> (Vec<CoreRings>, Vec<Sender<Message>>) {
+    let mut senders: Vec<Vec<Option<Sender<Message>>>> =
+        (0..shards).map(|_| (0..shards).map(|_| None).collect()).collect();
+    let mut receivers: Vec<Vec<Receiver<Message>>> = (0..shards).map(|_| Vec::new()).collect();
+    let mut outside = Vec::new();
+    for to in 0..shards {
+        for from in (0..shards).filter(|&from| from != to) {
+            let (sender, receiver) = ring(RING_SLOTS);
+            senders[from][to] = Some(sender);
+            receivers[to].push(receiver);
+        }
+        let (sender, receiver) = ring(RING_SLOTS);
+        outside.push(sender);
+        receivers[to].push(receiver);
+    }
+    (senders.into_iter().zip(receivers).collect(), outside)
+}
+
+fn shards_of(config: &Config) -> usize {
+    match config.get_usize(crate::param!("shards")) {
+        0 => crate::runtime::cpu::shards_default(),
+        shards => shards,
+    }
+}
+
+fn greet(config: &Config, config_file: &str, warnings: &[String]) {
+    tracing::info!("oO0OoO0OoO0Oo Ringfort is starting oO0OoO0OoO0Oo");
+    tracing::info!(
+        "Ringfort version={VERSION}, Redis version={REDIS_VERSION}, bits=64, pid={}, just started",
+        std::process::id()
+    );
+    if config_file.is_empty() {
+        tracing::warn!(
+            "Warning: no config file specified, using the default config. In order to specify a config file use \
+             ringfort /path/to/redis.conf"
+        );
+    } else {
+        tracing::info!("Configuration loaded");
+    }
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    tracing::info!(
+        "Running mode=standalone, port={}. PID: {}",
+        config.get_i64(crate::param!("port")),
+        std::process::id()
+    );
+    if config.get_bool(crate::param!("appendonly")) || !config.save_points().is_empty() {
+        tracing::warn!(
+            "WARNING This version keeps data in memory only: 'save' and 'appendonly' are accepted but nothing is written \
+             to disk. Start with --save \"\" --appendonly no to silence this."
+        );
+    }
+}
+
+fn write_pidfile(config: &Config) -> Option<std::path::PathBuf> {
+    let path = config.get_path(crate::param!("pidfile"));
+    if path.as_os_str().is_empty() {
+        return None;
+    }
+    match fs::write(path, format!("{}\n", std::process::id())) {
+        Ok(()) => Some(path.to_owned()),
+        Err(error) => {
+            tracing::warn!("Failed to write PID file: {error}");
+            None
+        }
+    }
+}
+
+fn watch_signals(events: mpsc::Sender<ControlEvent>) -> io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            if events.send(ControlEvent::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Waits until the server is to end; returns the exit code.
+fn control(
+    inbox: &mpsc::Receiver<ControlEvent>,
+    outside: &Outside,
+    server: &ServerFacts,
+    stopped: &AtomicUsize,
+) -> i32 {
+    loop {
+        match inbox.recv() {
+            Ok(ControlEvent::Signal(signal)) => {
+                let name = if signal == signal_hook::consts::SIGINT { "SIGINT" } else { "SIGTERM" };
+                tracing::warn!("Received {name} scheduling shutdown...");
+                tracing::warn!("User requested shutdown...");
+                break;
+            }
+            Ok(ControlEvent::Shutdown(_)) => {
+                tracing::warn!("User requested shutdown...");
+                break;
+            }
+            Ok(ControlEvent::CoreFailed(reason)) => {
+                tracing::warn!("A core cannot run: {reason}");
+                return 1;
+            }
+            Err(_) => return 1,
+        }
+    }
+    server.stopping.store(true, Ordering::SeqCst);
+    let cores = server.cores.len();
+    for core in 0..cores {
+        outside.send(core, Message::Stop);
+    }
+    // Cores answer within a turn; one that hangs must not keep the process alive.
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let deadline = Instant::now() + PATIENCE;
+    while stopped.load(Ordering::SeqCst) < cores && Instant::now() < deadline {
+        if let Ok(ControlEvent::Signal(_)) = inbox.recv_timeout(Duration::from_millis(2)) {
+            tracing::warn!("You insist... exiting now.");
+            return 1;
+        }
+    }
+    0
+}

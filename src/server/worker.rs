@@ -1,0 +1,228 @@
+//! One core's thread: its runtime, its sessions' tasks, and the pump between them and the other cores.
+//!
+//! The pump is the runtime's main future: monoio polls it after all tasks that are ready have run, which makes it the
+//! place to drain the rings, to wake sessions, and to announce that the core is about to park.
+
+use std::cell::RefCell;
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::runtime::doorbell::Doorbell;
+use crate::runtime::notify::Notify;
+use crate::session::core::{Core, Progress};
+use crate::session::state::SessionKey;
+use crate::shard::message::{Connection, Message};
+
+use super::connection::{Link, serve};
+use super::start::ControlEvent;
+
+/// Pumps in a row before sessions get their turn although more is there to pump.
+const PUMPS_IN_A_ROW_MAX: usize = 8;
+/// Time between two rounds of the cron.
+const CRON_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A core with its connections.
+pub struct Worker {
+    core: RefCell<Core>,
+    links: RefCell<Vec<Option<Rc<Link>>>>,
+    /// Wakes the pump.
+    pump: Notify,
+    /// Sessions that had their share of the turn and want more.
+    yielded: RefCell<Vec<Rc<Link>>>,
+    control: mpsc::Sender<ControlEvent>,
+    /// Cores that have stopped.
+    stopped: std::sync::Arc<AtomicUsize>,
+}
+
+impl Worker {
+    /// A worker around a core.
+    pub fn new(core: Core, control: mpsc::Sender<ControlEvent>, stopped: std::sync::Arc<AtomicUsize>) -> Rc<Worker> {
+        Rc::new(Worker {
+            core: RefCell::new(core),
+            links: RefCell::new(Vec::new()),
+            pump: Notify::default(),
+            yielded: RefCell::new(Vec::new()),
+            control,
+            stopped,
+        })
+    }
+
+    /// Runs the core for good. The process ends it.
+    pub async fn run(self: Rc<Self>, doorbell: DoorbellTask) {
+        monoio::spawn(doorbell.run(self.clone()));
+        monoio::spawn(cron(self.clone()));
+        loop {
+            for _ in 0..PUMPS_IN_A_ROW_MAX {
+                self.pump_once();
+                if !self.core.borrow_mut().exchange.has_work() {
+                    break;
+                }
+            }
+            for link in self.yielded.take() {
+                link.reader.notify();
+            }
+            let mut core = self.core.borrow_mut();
+            core.exchange.doorbell().prepare_to_park();
+            if core.exchange.has_work() {
+                // The event comes back through the driver, so sockets get their turn before the next pump.
+                core.exchange.doorbell().ring_if_parked();
+            }
+            drop(core);
+            self.pump.wait().await;
+            self.core.borrow().exchange.doorbell().cancel_park();
+        }
+    }
+
+    fn pump_once(self: &Rc<Self>) {
+        let mut core = self.core.borrow_mut();
+        core.pump();
+        let woken = std::mem::take(&mut core.woken);
+        let orders = std::mem::take(&mut core.orders);
+        drop(core);
+        for &key in &woken {
+            self.wake(key);
+        }
+        for order in orders {
+            self.obey(order);
+        }
+        let mut core = self.core.borrow_mut();
+        if core.woken.is_empty() {
+            // The list keeps its memory.
+            core.woken = woken;
+            core.woken.clear();
+        }
+    }
+
+    /// A session has output, or can go on, or is to be closed.
+    fn wake(self: &Rc<Self>, key: SessionKey) {
+        let Some(link) = self.link(key) else { return };
+        let (has_output, killed) = match self.core.borrow_mut().session(key) {
+            Some(session) => (!session.out.is_empty(), session.killed),
+            None => return,
+        };
+        if killed {
+            crate::runtime::net::shutdown(link.descriptor);
+        }
+        link.reader.notify();
+        if has_output {
+            link.wake_writer(self);
+        }
+    }
+
+    fn link(&self, key: SessionKey) -> Option<Rc<Link>> {
+        self.links.borrow().get(key.slot as usize)?.clone().filter(|link| link.key == key)
+    }
+
+    fn obey(self: &Rc<Self>, order: Message) {
+        match order {
+            Message::Accepted(connection) => self.accept(connection),
+            Message::Shutdown(options) => {
+                // The control thread lives as long as the process.
+                let _ = self.control.send(ControlEvent::Shutdown(options));
+            }
+            Message::Stop => {
+                self.stopped.fetch_add(1, Ordering::SeqCst);
+            }
+            _ => unreachable!("the exchange and the core deal with all others"),
+        }
+    }
+
+    fn accept(self: &Rc<Self>, connection: Connection) {
+        let descriptor = connection.descriptor.as_raw_fd();
+        let key = self.core.borrow_mut().connect(&connection, descriptor);
+        let link = Rc::new(Link::new(key, descriptor));
+        let mut links = self.links.borrow_mut();
+        if links.len() <= key.slot as usize {
+            links.resize(key.slot as usize + 1, None);
+        }
+        links[key.slot as usize] = Some(link.clone());
+        drop(links);
+        let raw = connection.descriptor.into_raw_fd();
+        if connection.unix_socket {
+            // SAFETY: the descriptor came out of its owner in the line above.
+            let std_stream = unsafe { <std::os::unix::net::UnixStream as std::os::fd::FromRawFd>::from_raw_fd(raw) };
+            match monoio::net::UnixStream::from_std(std_stream) {
+                Ok(stream) => drop(monoio::spawn(serve(self.clone(), link, stream))),
+                Err(error) => self.refuse(&link, &error),
+            }
+        } else {
+            // SAFETY: as above.
+            let std_stream = unsafe { <std::net::TcpStream as std::os::fd::FromRawFd>::from_raw_fd(raw) };
+            match monoio::net::TcpStream::from_std(std_stream) {
+                Ok(stream) => drop(monoio::spawn(serve(self.clone(), link, stream))),
+                Err(error) => self.refuse(&link, &error),
+            }
+        }
+    }
+
+    fn refuse(&self, link: &Link, error: &std::io::Error) {
+        tracing::warn!("Error registering a client's socket: {error}");
+        self.forget(link);
+    }
+
+    /// The connection is gone.
+    pub fn forget(&self, link: &Link) {
+        self.core.borrow_mut().disconnect(link.key);
+        self.links.borrow_mut()[link.key.slot as usize] = None;
+        self.pump.notify();
+    }
+
+    /// Runs what a session has received.
+    pub fn process(&self, key: SessionKey) -> Progress {
+        let mut core = self.core.borrow_mut();
+        let progress = core.process(key);
+        if core.needs_pump() {
+            self.pump.notify();
+        }
+        progress
+    }
+
+    /// Lets the other sessions have their turn; the link is notified then.
+    pub fn yield_turn(&self, link: Rc<Link>) {
+        self.yielded.borrow_mut().push(link);
+        self.pump.notify();
+    }
+
+    /// Works with the core. Must not be held over an await.
+    pub fn core(&self) -> std::cell::RefMut<'_, Core> {
+        self.core.borrow_mut()
+    }
+}
+
+async fn cron(worker: Rc<Worker>) {
+    loop {
+        monoio::time::sleep(CRON_INTERVAL).await;
+        worker.core.borrow_mut().cron();
+        worker.pump.notify();
+    }
+}
+
+/// Waits for the core's doorbell and wakes the pump.
+pub struct DoorbellTask {
+    stream: monoio::net::UnixStream,
+}
+
+impl DoorbellTask {
+    /// Must be made inside the runtime.
+    pub fn new(doorbell: &Doorbell) -> std::io::Result<DoorbellTask> {
+        let event = doorbell.descriptor().ok_or(std::io::ErrorKind::Unsupported)?;
+        let duplicate = event.try_clone_to_owned()?;
+        // The stream is only asked whether it is readable, which works for any descriptor.
+        let stream = monoio::net::UnixStream::from_std(duplicate.into())?;
+        Ok(DoorbellTask { stream })
+    }
+
+    async fn run(self, worker: Rc<Worker>) {
+        loop {
+            if let Err(error) = self.stream.readable(false).await {
+                tracing::warn!("waiting for the doorbell failed: {error}");
+                return;
+            }
+            worker.core.borrow().exchange.doorbell().drain();
+            worker.pump.notify();
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The line that CLIENT LIST and CLIENT INFO show of a client.
+
+use std::fmt::Write;
+
+use crate::resp::reply::Protocol;
+
+use super::state::Session;
+
+/// One line with its line end, fields in Redis' order.
+pub fn client_line(session: &Session, now_ms: i64) -> String {
+    let client = &session.client;
+    let text = |bytes: &Option<Box<[u8]>>| bytes.as_ref().map_or(String::new(), |bytes| String::from_utf8_lossy(bytes).into_owned());
+    let mut flags = String::new();
+    if client.unix_socket {
+        flags.push('U');
+    }
+    if client.no_evict {
+        flags.push('e');
+    }
+    if client.no_touch {
+        flags.push('T');
+    }
+    if session.closing {
+        flags.push('c');
+    }
+    if flags.is_empty() {
+        flags.push('N');
+    }
+    let mut line = String::new();
+    let output = session.out.len_bytes();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        line,
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 watch=0 \
+         qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs={} rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={} user=default \
+         redir=-1 resp={} lib-name={} lib-ver={}",
+        client.id,
+        client.address,
+        client.local_address,
+        client.descriptor,
+        text(&client.name),
+        (now_ms - client.created_ms) / 1000,
+        (now_ms - client.last_used_ms) / 1000,
+        flags,
+        client.database,
+        session.buffer.len(),
+        session.buffer.capacity() - session.buffer.len(),
+        output,
+        output,
+        session.buffer.capacity() + output + std::mem::size_of::<Session>(),
+        client.last_command,
+        if client.protocol == Protocol::Resp3 { 3 } else { 2 },
+        text(&client.library_name),
+        text(&client.library_version),
+    );
+    line
+}
