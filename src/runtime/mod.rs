@@ -18,6 +18,8 @@
 //! Nobody below this folder asks the clock or opens a file, and nobody above it uses atomics.
 
 pub mod clock;
+pub mod cpu;
+pub mod driver;
 pub mod doorbell;
 pub mod net;
 pub mod notify;

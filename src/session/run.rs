@@ -7,6 +7,7 @@ use crate::command::error::CommandError;
 use crate::command::spec::Run;
 use crate::command::table::Row;
 use crate::keyspace::Turn;
+use crate::resp::reply::Reply;
 use crate::resp::request::Requests;
 use crate::shard::batch::Phase;
 use crate::shard::call;
@@ -239,7 +240,8 @@ impl Core {
         let chooses_replies = row.full_name == "client|reply";
         let discard = !chooses_replies && session.discards_reply();
         // The handler works on the client and writes to the reply; both live in the session.
-        let mut reply = std::mem::replace(session.reply(), crate::resp::reply::Reply::new(session.client.protocol));
+        let protocol = session.client.protocol;
+        let mut reply = std::mem::replace(session.reply(), Reply::new(protocol));
         let start = reply.position();
         let mut context = SessionContext {
             args,
