@@ -1,1 +1,2 @@
 //! TODO(module docs)
+pub mod lcs;
