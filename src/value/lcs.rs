@@ -287,91 +287,99 @@ mod tests {
             .collect()
     }
 
+    /// Both strings, what LCS answers, what LCS IDX answers (redis-server 7.0.15).
+    type Case = (
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static [[usize; 4]],
+    );
+
+    const CASES: &[Case] = &[
+        (
+            "ohmytext",
+            "mynewtext",
+            "mytext",
+            &[[4, 7, 5, 8], [2, 3, 0, 1]],
+        ),
+        ("", "", "", &[]),
+        ("abc", "", "", &[]),
+        ("", "abc", "", &[]),
+        ("abc", "abc", "abc", &[[0, 2, 0, 2]]),
+        ("abc", "xyz", "", &[]),
+        ("abcd", "dcba", "d", &[[3, 3, 0, 0]]),
+        ("aaaa", "aa", "aa", &[[2, 3, 0, 1]]),
+        ("aa", "aaaa", "aa", &[[0, 1, 2, 3]]),
+        (
+            "axbxcx",
+            "aybycy",
+            "abc",
+            &[[4, 4, 4, 4], [2, 2, 2, 2], [0, 0, 0, 0]],
+        ),
+        (
+            "xaxbxc",
+            "abc",
+            "abc",
+            &[[5, 5, 2, 2], [3, 3, 1, 1], [1, 1, 0, 0]],
+        ),
+        ("AGCAT", "GAC", "GA", &[[3, 3, 1, 1], [1, 1, 0, 0]]),
+        ("GAC", "AGCAT", "AC", &[[2, 2, 2, 2], [1, 1, 0, 0]]),
+        ("abcbdab", "bdcaba", "bdab", &[[5, 6, 3, 4], [3, 4, 0, 1]]),
+        (
+            "bdcaba",
+            "abcbdab",
+            "bcba",
+            &[[5, 5, 5, 5], [4, 4, 3, 3], [2, 2, 2, 2], [0, 0, 1, 1]],
+        ),
+        (
+            "abcabcabc",
+            "cbacbacba",
+            "cbabc",
+            &[
+                [8, 8, 6, 6],
+                [7, 7, 4, 4],
+                [6, 6, 2, 2],
+                [4, 4, 1, 1],
+                [2, 2, 0, 0],
+            ],
+        ),
+        (
+            "kitten sitting",
+            "sitting kitten",
+            "ittn ittn",
+            &[
+                [12, 12, 13, 13],
+                [8, 10, 9, 11],
+                [6, 6, 7, 7],
+                [5, 5, 5, 5],
+                [1, 3, 1, 3],
+            ],
+        ),
+        ("0123456789", "9876543210", "9", &[[9, 9, 0, 0]]),
+        (
+            "foobarbazfoo",
+            "foobazbarfoo",
+            "foobabafoo",
+            &[[9, 11, 9, 11], [6, 7, 6, 7], [0, 4, 0, 4]],
+        ),
+        (
+            "abababababababababab",
+            "babababababababababa",
+            "bababababababababab",
+            &[[1, 19, 0, 18]],
+        ),
+        ("rnatwo", "dnaone", "nao", &[[5, 5, 3, 3], [1, 2, 1, 2]]),
+        (
+            "xxabxxabxx",
+            "abyyab",
+            "abab",
+            &[[6, 7, 4, 5], [2, 3, 0, 1]],
+        ),
+    ];
+
     #[test]
     fn subsequences_are_those_of_redis() {
-        // Both strings, what LCS answers, what LCS IDX answers (redis-server 7.0.15).
-        let table: &[(&str, &str, &str, &[[usize; 4]])] = &[
-            (
-                "ohmytext",
-                "mynewtext",
-                "mytext",
-                &[[4, 7, 5, 8], [2, 3, 0, 1]],
-            ),
-            ("", "", "", &[]),
-            ("abc", "", "", &[]),
-            ("", "abc", "", &[]),
-            ("abc", "abc", "abc", &[[0, 2, 0, 2]]),
-            ("abc", "xyz", "", &[]),
-            ("abcd", "dcba", "d", &[[3, 3, 0, 0]]),
-            ("aaaa", "aa", "aa", &[[2, 3, 0, 1]]),
-            ("aa", "aaaa", "aa", &[[0, 1, 2, 3]]),
-            (
-                "axbxcx",
-                "aybycy",
-                "abc",
-                &[[4, 4, 4, 4], [2, 2, 2, 2], [0, 0, 0, 0]],
-            ),
-            (
-                "xaxbxc",
-                "abc",
-                "abc",
-                &[[5, 5, 2, 2], [3, 3, 1, 1], [1, 1, 0, 0]],
-            ),
-            ("AGCAT", "GAC", "GA", &[[3, 3, 1, 1], [1, 1, 0, 0]]),
-            ("GAC", "AGCAT", "AC", &[[2, 2, 2, 2], [1, 1, 0, 0]]),
-            ("abcbdab", "bdcaba", "bdab", &[[5, 6, 3, 4], [3, 4, 0, 1]]),
-            (
-                "bdcaba",
-                "abcbdab",
-                "bcba",
-                &[[5, 5, 5, 5], [4, 4, 3, 3], [2, 2, 2, 2], [0, 0, 1, 1]],
-            ),
-            (
-                "abcabcabc",
-                "cbacbacba",
-                "cbabc",
-                &[
-                    [8, 8, 6, 6],
-                    [7, 7, 4, 4],
-                    [6, 6, 2, 2],
-                    [4, 4, 1, 1],
-                    [2, 2, 0, 0],
-                ],
-            ),
-            (
-                "kitten sitting",
-                "sitting kitten",
-                "ittn ittn",
-                &[
-                    [12, 12, 13, 13],
-                    [8, 10, 9, 11],
-                    [6, 6, 7, 7],
-                    [5, 5, 5, 5],
-                    [1, 3, 1, 3],
-                ],
-            ),
-            ("0123456789", "9876543210", "9", &[[9, 9, 0, 0]]),
-            (
-                "foobarbazfoo",
-                "foobazbarfoo",
-                "foobabafoo",
-                &[[9, 11, 9, 11], [6, 7, 6, 7], [0, 4, 0, 4]],
-            ),
-            (
-                "abababababababababab",
-                "babababababababababa",
-                "bababababababababab",
-                &[[1, 19, 0, 18]],
-            ),
-            ("rnatwo", "dnaone", "nao", &[[5, 5, 3, 3], [1, 2, 1, 2]]),
-            (
-                "xxabxxabxx",
-                "abyyab",
-                "abab",
-                &[[6, 7, 4, 5], [2, 3, 0, 1]],
-            ),
-        ];
-        for &(a, b, text, matches) in table {
+        for &(a, b, text, matches) in CASES {
             let [a, b] = [a, b].map(str::as_bytes);
             assert_eq!(find(a, b, Want::Text).text, text.as_bytes());
             let found = find(a, b, Want::Matches { bytes_min: 0 });
