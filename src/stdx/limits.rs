@@ -90,8 +90,8 @@ pub const LONG_DOUBLE_TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
 /// Groups of stars a glob pattern may have before its last piece (Redis' nesting limit). Beyond: the pattern matches nothing.
 pub const GLOB_STARS_MAX: usize = 1000;
 
-/// Steps one match of a glob may take on top of those linear in text and pattern. Beyond: no match. About 50 ms.
-pub const GLOB_STEPS_MAX: u64 = 16 * 1024 * 1024;
+/// Steps one match of a glob may take on top of those linear in text and pattern. Beyond: no match. About 40 ms.
+pub const GLOB_STEPS_MAX: u64 = 8 * 1024 * 1024;
 
 /// Most digits of a memory size such as `100mb`. Beyond: not a memory value.
 pub const MEMORY_DIGITS_MAX: usize = 127;
