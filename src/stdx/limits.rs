@@ -34,3 +34,7 @@ pub const SHARED_VALUE_BYTES_MIN: usize = 16 * 1024;
 
 /// Commands of one session run in one turn. Beyond: the rest waits until other sessions had theirs.
 pub const COMMANDS_PER_TURN_MAX: usize = 512;
+
+/// Threads that count their allocations in a cell of their own, plus one cell that all later threads share (slower, not wrong).
+pub const MEMORY_CELLS: usize = 2 * SHARDS_MAX;
+const _: () = assert!(MEMORY_CELLS > SHARDS_MAX, "every core counts in a cell of its own");
