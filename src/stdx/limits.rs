@@ -115,3 +115,6 @@ pub const BIG_READ_AHEAD_BYTES: usize = 1024 * 1024;
 
 /// Reply buffer kept for the next turn, in bytes. Beyond: given back to the allocator.
 pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
+/// Threads that count their allocations in a cell of their own, plus one cell that all later threads share (slower, not wrong).
+pub const MEMORY_CELLS: usize = 2 * SHARDS_MAX;
+const _: () = assert!(MEMORY_CELLS > SHARDS_MAX, "every core counts in a cell of its own");
