@@ -16,6 +16,7 @@ use crate::config::shared::SharedConfig;
 use crate::config::Config;
 use crate::keyspace::{KeyHasher, Keyspace};
 use crate::runtime::clock::Clock;
+use crate::runtime::cpu;
 use crate::runtime::doorbell::Doorbell;
 use crate::runtime::ring::{Receiver, Sender, ring};
 use crate::runtime::shelf::Shelf;
@@ -125,8 +126,8 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
         let driver = driver.clone();
         let failed = events.clone();
         std::thread::Builder::new().name(format!("core {id}")).spawn(move || {
-            if let Some(cpu) = pin {
-                crate::runtime::cpu::pin_current_thread(cpu);
+            if let Some(id) = pin {
+                cpu::pin_current_thread(id);
             }
             let result = driver.run(async move {
                 let (server, config, clock, control, stopped) = parts;
@@ -190,7 +191,7 @@ pub fn lay_rings(shards: usize) -> (Vec<CoreRings>, Vec<Sender<Message>>) {
 
 fn shards_of(config: &Config) -> usize {
     match config.get_usize(crate::param!("shards")) {
-        0 => crate::runtime::cpu::shards_default(),
+        0 => cpu::shards_default(&cpu::usable_cpus()),
         shards => shards,
     }
 }
@@ -201,8 +202,8 @@ fn pin_of(config: &Config, core: usize) -> Option<usize> {
     if config.get_word(crate::param!("pin")) != "yes" {
         return None;
     }
-    let cpus = core_affinity::get_core_ids()?;
-    Some(cpus[core % cpus.len()].id)
+    let ids = cpu::usable_cpus().ids;
+    Some(*ids.get(core % ids.len().max(1))?)
 }
 
 fn greet(config: &Config, config_file: &str, warnings: &[String]) {

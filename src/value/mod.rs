@@ -1,5 +1,5 @@
 //! Layer 2: the data types as plain values. They know nothing of keys, shards, clients or the wire.
 
 pub mod object;
-//! TODO(module docs)
+
 pub mod lcs;
