@@ -4,7 +4,7 @@
 //! place to drain the rings, to wake sessions, and to announce that the core is about to park.
 
 use std::cell::RefCell;
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -140,18 +140,13 @@ impl Worker {
         }
         links[key.slot as usize] = Some(link.clone());
         drop(links);
-        let raw = connection.descriptor.into_raw_fd();
         if connection.unix_socket {
-            // SAFETY: the descriptor came out of its owner in the line above.
-            let std_stream = unsafe { <std::os::unix::net::UnixStream as std::os::fd::FromRawFd>::from_raw_fd(raw) };
-            match monoio::net::UnixStream::from_std(std_stream) {
+            match monoio::net::UnixStream::from_std(connection.descriptor.into()) {
                 Ok(stream) => drop(monoio::spawn(serve(self.clone(), link, stream))),
                 Err(error) => self.refuse(&link, &error),
             }
         } else {
-            // SAFETY: as above.
-            let std_stream = unsafe { <std::net::TcpStream as std::os::fd::FromRawFd>::from_raw_fd(raw) };
-            match monoio::net::TcpStream::from_std(std_stream) {
+            match monoio::net::TcpStream::from_std(connection.descriptor.into()) {
                 Ok(stream) => drop(monoio::spawn(serve(self.clone(), link, stream))),
                 Err(error) => self.refuse(&link, &error),
             }
