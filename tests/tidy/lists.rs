@@ -31,6 +31,9 @@ pub const LAYERS: &[&[&str]] = &[
 /// Files of `src/` that belong to no layer and may name every folder.
 pub const LAYERLESS: &[&str] = &["src/lib.rs", "src/main.rs"];
 
+/// Macros that `#[macro_export]` puts at the crate root, with the folder that owns each: using one is importing the folder.
+pub const CRATE_MACROS: &[(&str, &str)] = &[("param", "config")];
+
 /// Which part of the sources a ban looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
