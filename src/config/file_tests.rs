@@ -1,1 +1,2 @@
+//! Tests of the configuration file and the command line, as tables.
 

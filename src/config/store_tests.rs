@@ -1,1 +1,2 @@
+//! Tests of CONFIG GET, SET and REWRITE, as tables.
 

@@ -127,8 +127,7 @@ impl Core {
     /// A pause is on for this command.
     pub(super) fn is_paused_for(&self, row: &Row) -> bool {
         let until_ms = self.server.paused_until_ms.load(Ordering::Acquire);
-        // Clients that manage pauses must be able to end them.
-        if until_ms <= self.clock.unix_ms() || matches!(row.parent, Some("client")) {
+        if until_ms <= self.clock.unix_ms() {
             return false;
         }
         let writes_only = self.server.paused_writes_only.load(Ordering::Relaxed);
