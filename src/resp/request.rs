@@ -280,6 +280,11 @@ impl RequestParser {
         None
     }
 
+    /// Bytes of large arguments that an unfinished request already has.
+    pub fn held_bytes(&self) -> usize {
+        self.bigs.iter().map(Bytes::len).sum()
+    }
+
     /// The large argument that `parse` asked for has been read.
     pub fn supply_big(&mut self, bytes: Bytes) {
         debug_assert!(self.missing > 0, "asked for by an unfinished request");
@@ -372,6 +377,11 @@ impl BigRead {
     /// Expects `bytes` bytes and the CR LF behind them.
     pub fn new(bytes: usize) -> BigRead {
         BigRead { buffer: BytesMut::new(), bytes }
+    }
+
+    /// Bytes that have arrived.
+    pub fn received(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Bytes that have not arrived, the CR LF included.

@@ -25,8 +25,6 @@ pub struct Link {
     /// Wakes the reader when it waits inside the server.
     pub reader: Notify,
     writer: Notify,
-    /// Late replies exist and nobody sends them yet: the writer is to be started.
-    writer_wanted: Cell<bool>,
     writing: Cell<bool>,
     closed: Cell<bool>,
     spare: RefCell<Vec<u8>>,
@@ -40,7 +38,6 @@ impl Link {
             descriptor,
             reader: Notify::default(),
             writer: Notify::default(),
-            writer_wanted: Cell::new(false),
             writing: Cell::new(false),
             closed: Cell::new(false),
             spare: RefCell::new(Vec::new()),
@@ -48,9 +45,13 @@ impl Link {
     }
 
     /// Late replies are ready.
-    pub fn wake_writer(&self, _worker: &Rc<Worker>) {
-        self.writer_wanted.set(true);
+    pub fn wake_writer(&self) {
         self.writer.notify();
+    }
+
+    /// Something is on its way to the client.
+    pub fn is_writing(&self) -> bool {
+        self.writing.get()
     }
 }
 
@@ -70,7 +71,10 @@ where
         let alive = match progress {
             Progress::Read => read(&worker, &link, &mut input).await,
             Progress::Again => {
-                worker.yield_turn(link.clone());
+                // With the writer at work it is the output that is full: the writer wakes us when it has been sent.
+                if !link.writing.get() {
+                    worker.yield_turn(link.clone());
+                }
                 link.reader.wait().await;
                 true
             }
@@ -173,7 +177,6 @@ where
         return;
     }
     let Some(mut half) = output.borrow_mut().take() else {
-        // Back-pressure: while much is waiting the reader does not go on.
         return;
     };
     link.writing.set(true);

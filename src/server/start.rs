@@ -25,7 +25,8 @@ use crate::session::core::Core;
 use crate::shard::exchange::{Exchange, Meeting};
 use crate::shard::message::Message;
 use crate::stats::server::ServerFacts;
-use crate::stdx::limits::RING_SLOTS;
+use crate::runtime::open_files::raise_limit;
+use crate::stdx::limits::{DESCRIPTORS_RESERVED, RING_SLOTS};
 use crate::stdx::random::{Random, seed_from_os};
 
 use super::listen::{Listeners, Outside};
@@ -87,6 +88,8 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     std::env::set_current_dir(config.directory())?;
     super::log::start(&config)?;
     greet(&config, &config_file, &loaded.warnings);
+    let mut config = config;
+    fit_clients_into_descriptors(&mut config);
     let listeners = Listeners::open(&config)?;
     if listeners.is_empty() {
         return Err(io::Error::other("Configured to not listen anywhere, exiting."));
@@ -266,6 +269,25 @@ fn greet(config: &Config, config_file: &str, warnings: &[String]) {
             "WARNING This version keeps data in memory only: 'save' and 'appendonly' are accepted but nothing is written \
              to disk. Start with --save \"\" --appendonly no to silence this."
         );
+    }
+}
+
+/// Raises the limit of open descriptors to what `maxclients` needs, or lowers `maxclients` to what is to be had.
+fn fit_clients_into_descriptors(config: &mut Config) {
+    let clients = config.get_u64(crate::param!("maxclients"));
+    let limit = raise_limit(clients + DESCRIPTORS_RESERVED);
+    if limit >= clients + DESCRIPTORS_RESERVED {
+        return;
+    }
+    let fitting = limit.saturating_sub(DESCRIPTORS_RESERVED).max(1);
+    tracing::warn!(
+        "You requested maxclients of {clients} requiring at least {} max file descriptors. Server can't set maximum open \
+         files to so many, maxclients has been reduced to {fitting}. Raise the limit with 'ulimit -n'.",
+        clients + DESCRIPTORS_RESERVED
+    );
+    let text = fitting.to_string();
+    if let Err(reason) = config.set_words(crate::param!("maxclients").index(), &[text.as_bytes()]) {
+        tracing::warn!("maxclients could not be reduced: {reason:?}");
     }
 }
 

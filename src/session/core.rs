@@ -323,6 +323,12 @@ impl Core {
             session.closing = true;
             return self.after_input(session);
         }
+        let held = session.buffer.len() + session.big.as_ref().map_or(0, BigRead::received) + session.parser.held_bytes();
+        if held as u64 > self.config.get_u64(crate::param!("client-query-buffer-limit")) {
+            tracing::warn!("Closing client that reached max query buffer length: id={} addr={}", session.client.id, session.client.address);
+            self.stats().query_limit_disconnections.add(1);
+            return Progress::Close;
+        }
         Progress::Read
     }
 

@@ -118,3 +118,6 @@ pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
 /// Threads that count their allocations in a cell of their own, plus one cell that all later threads share (slower, not wrong).
 pub const MEMORY_CELLS: usize = 2 * SHARDS_MAX;
 const _: () = assert!(MEMORY_CELLS > SHARDS_MAX, "every core counts in a cell of its own");
+
+/// Descriptors kept for ourselves beside those of clients (as Redis does): files, rings, listening sockets.
+pub const DESCRIPTORS_RESERVED: u64 = 32;
