@@ -20,9 +20,13 @@
 pub mod clock;
 pub mod cpu;
 pub mod doorbell;
+#[cfg(not(loom))]
+pub mod driver;
 pub mod ring;
 pub mod shelf;
 mod sync;
+#[cfg(not(loom))]
+pub mod waiter;
 
 #[cfg(all(test, loom))]
 mod loom_tests;
