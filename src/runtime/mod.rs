@@ -24,9 +24,13 @@ pub mod doorbell;
 pub mod net;
 pub mod notify;
 pub mod open_files;
+#[cfg(not(loom))]
+pub mod driver;
 pub mod ring;
 pub mod shelf;
 mod sync;
+#[cfg(not(loom))]
+pub mod waiter;
 
 #[cfg(all(test, loom))]
 mod loom_tests;

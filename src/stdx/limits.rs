@@ -121,3 +121,13 @@ const _: () = assert!(MEMORY_CELLS > SHARDS_MAX, "every core counts in a cell of
 
 /// Descriptors kept for ourselves beside those of clients (as Redis does): files, rings, listening sockets.
 pub const DESCRIPTORS_RESERVED: u64 = 32;
+/// Submission slots of one core's io_uring. When they are taken, what is there is handed to the kernel before the turn ends.
+pub const RING_SUBMISSIONS: u32 = 1024;
+
+/// Completion slots of one core's io_uring, 16 bytes each. Beyond: the kernel keeps completions in a list of its own, which costs time. Kernels before 5.19 may then refuse
+/// new submissions, for which monoio has no remedy, so there is room for one completion of every connection a core is likely to have.
+pub const RING_COMPLETIONS: u32 = 32 * 1024;
+const _: () = assert!(RING_COMPLETIONS >= 2 * RING_SUBMISSIONS, "the kernel's own default");
+
+/// Events one epoll call returns at most. Beyond: the rest comes with the next call.
+pub const EPOLL_EVENTS: u32 = 1024;
