@@ -1,4 +1,3 @@
-//! Tests of the configuration file and the command line, as tables.
 //! Tables for the configuration file, CONFIG REWRITE and the example file. `oracle_tests` runs [`BAD_FILES`] and
 //! [`GOOD_FILES`] against a stock Redis, too.
 

@@ -1,4 +1,3 @@
-//! The rows, texts and files held against a stock redis-server 7.0.
 //! Our tables against a stock Redis 7.0, where /usr/bin/redis-server exists; otherwise each test says that it is skipped.
 
 use std::ffi::OsString;

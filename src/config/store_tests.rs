@@ -1,4 +1,3 @@
-//! Tests of CONFIG GET, SET and REWRITE, as tables.
 //! Tables for CONFIG GET and CONFIG SET. `oracle_tests` runs [`SET_TABLE`] against a stock Redis, too.
 
 use super::*;

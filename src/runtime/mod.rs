@@ -19,7 +19,6 @@
 
 pub mod clock;
 pub mod cpu;
-pub mod driver;
 pub mod doorbell;
 pub mod net;
 pub mod notify;
@@ -29,8 +28,6 @@ pub mod driver;
 pub mod ring;
 pub mod shelf;
 mod sync;
-#[cfg(not(loom))]
-pub mod waiter;
 
 #[cfg(all(test, loom))]
 mod loom_tests;

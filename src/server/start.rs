@@ -18,7 +18,7 @@ use crate::keyspace::{KeyHasher, Keyspace};
 use crate::runtime::clock::Clock;
 use crate::runtime::cpu;
 use crate::runtime::doorbell::Doorbell;
-use crate::runtime::driver::{self, Driver};
+use crate::runtime::driver::{self, DriverChoice, DriverKind};
 use crate::runtime::ring::{Receiver, Sender, ring};
 use crate::runtime::shelf::Shelf;
 use crate::session::core::Core;
@@ -95,15 +95,20 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
         return Err(io::Error::other("Configured to not listen anywhere, exiting."));
     }
     let (events, inbox) = mpsc::channel();
-    let driver = driver::choose(config.get_word(crate::param!("driver")))?;
-    if let Some(warning) = driver.warning() {
+    let choice = match config.get_word(crate::param!("driver")) {
+        "io_uring" => DriverChoice::IoUring,
+        "epoll" => DriverChoice::Epoll,
+        _ => DriverChoice::Auto,
+    };
+    let (driver, warning) = driver::probe(choice).map_err(io::Error::other)?;
+    if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
     let pidfile = write_pidfile(&config);
     let unix_path = listeners.unix_path().map(ToOwned::to_owned);
-    let plan = Plan::new(config, config_file, listeners.port(), &driver, events.clone())?;
+    let plan = Plan::new(config, config_file, listeners.port(), driver, events.clone())?;
     let (server, stopped) = (plan.server.clone(), plan.stopped.clone());
-    let outside = Arc::new(plan.start_cores(&driver)?);
+    let outside = Arc::new(plan.start_cores(driver)?);
     listeners.accept(outside.clone())?;
     tracing::info!("Server initialized");
     if server.tcp_port != 0 {
@@ -141,7 +146,7 @@ impl Plan {
         config: Config,
         config_file: String,
         tcp_port: u16,
-        driver: &Driver,
+        driver: DriverKind,
         events: mpsc::Sender<ControlEvent>,
     ) -> io::Result<Plan> {
         let shards = shards_of(&config);
@@ -175,19 +180,19 @@ impl Plan {
     }
 
     /// Starts one thread per core; what is left is the way to talk to them from outside.
-    fn start_cores(self, driver: &Driver) -> io::Result<Outside> {
+    fn start_cores(self, driver: DriverKind) -> io::Result<Outside> {
         let (rings, outside) = lay_rings(self.server.cores.len(), RING_SLOTS);
         for (id, (senders, receivers)) in rings.into_iter().enumerate() {
             let exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
             let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone());
             let worker_parts = (self.events.clone(), self.stopped.clone());
             let pin = pin_of(&self.config.current(), id);
-            let (driver, failed) = (driver.clone(), self.events.clone());
+            let failed = self.events.clone();
             std::thread::Builder::new().name(format!("core {id}")).spawn(move || {
                 if let Some(cpu) = pin {
                     cpu::pin_current_thread(cpu);
                 }
-                let result = driver.run(async move {
+                let result = driver::run(driver, async move {
                     let doorbell = DoorbellTask::new(exchange.doorbell())?;
                     let core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2);
                     Worker::new(core, worker_parts.0, worker_parts.1).run(doorbell).await;
@@ -286,7 +291,7 @@ fn fit_clients_into_descriptors(config: &mut Config) {
         clients + DESCRIPTORS_RESERVED
     );
     let text = fitting.to_string();
-    if let Err(reason) = config.set_words(crate::param!("maxclients").index(), &[text.as_bytes()]) {
+    if let Err(reason) = config.set_words(crate::param!(index of "maxclients"), &[text.as_bytes()]) {
         tracing::warn!("maxclients could not be reduced: {reason:?}");
     }
 }
