@@ -15,7 +15,7 @@ pub const BULK_BYTES_MAX_DEFAULT: u64 = 512 * 1024 * 1024;
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Most arguments one request may announce. Beyond: "invalid multibulk length", closed.
-pub const ARGUMENTS_MAX: i64 = 1024 * 1024 * 1024;
+pub const ARGUMENTS_MAX: i64 = i32::MAX as i64;
 
 /// Most arguments a client that has not authenticated may announce. Beyond: "unauthenticated multibulk length", closed.
 pub const ARGUMENTS_UNAUTHENTICATED_MAX: i64 = 10;
@@ -49,3 +49,22 @@ pub const MEMORY_DIGITS_MAX: usize = 127;
 
 /// Longest string LCS takes, in bytes. Beyond: "String too long for LCS".
 pub const LCS_TEXT_BYTES_MAX: usize = u32::MAX as usize - 2;
+
+/// Largest query buffer the parser can address, in bytes: ranges of arguments keep the upper half of 32 bits for arguments
+/// in buffers of their own. Beyond: as if `client-query-buffer-limit` were reached.
+pub const QUERY_BUFFER_BYTES_ADDRESSABLE: usize = 1 << 31;
+
+/// First capacity of a big argument's own buffer, in bytes. It doubles as bytes arrive and never exceeds what was announced,
+/// so an announcement alone costs no more than this.
+pub const BIG_ARGUMENT_BYTES_FIRST: usize = 64 * 1024;
+
+/// Capacities that parsed requests keep from read to read (arguments, commands). Beyond: given back.
+pub const PARSED_ARGUMENTS_KEPT_MAX: usize = 64 * 1024;
+
+/// Reply bytes whose capacity is kept when a reply is cleared. Beyond: shrunk to this.
+pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
+
+/// Depth to which replies may nest when we read them as a client. Beyond: an error, the connection is given up.
+pub const RESPONSE_DEPTH_MAX: usize = 128;
+
+const _: () = assert!(BULK_BYTES_UNAUTHENTICATED_MAX < BIG_ARGUMENT_BYTES_MIN as u64, "who has not authenticated gets no buffer of their own");

@@ -2,6 +2,7 @@
 pub mod limits;
 
 
+pub mod double_text;
 mod float_text;
 pub mod long_double;
 pub mod number;

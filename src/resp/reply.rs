@@ -1,0 +1,403 @@
+//! Writes replies: RESP2 and RESP3 with one set of calls, as Redis' `addReply*` (networking.c).
+//!
+//! Replies are bytes, one behind the other. A long bulk string is not copied: its bytes are kept by reference and come
+//! between the bytes around them when the reply is sent (`pieces`). Such a string always has its header before it and its
+//! CRLF behind it in `bytes`, so an offset in `bytes` between two replies (a *position*) tells which strings are before it.
+
+use bytes::Bytes;
+use memchr::memchr2;
+
+use crate::stdx::double_text::{DOUBLE_TEXT_BYTES_MAX, format_double};
+use crate::stdx::limits::{REPLY_BYTES_KEPT_MAX, SHARED_VALUE_BYTES_MIN};
+use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, digits_count, format_i64, format_u64, signed_digits_count};
+
+/// The protocol a client speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// What every client starts with.
+    #[default]
+    Resp2,
+    /// After HELLO 3.
+    Resp3,
+}
+
+/// Replies on their way to a client.
+#[derive(Debug)]
+pub struct Reply {
+    /// The form of what is written next.
+    pub protocol: Protocol,
+    bytes: Vec<u8>,
+    /// Strings kept by reference, each with the offset in `bytes` that it comes before, ascending.
+    shared: Vec<(usize, Bytes)>,
+    shared_bytes: usize,
+}
+
+/// A part of a reply to be sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// Bytes of the reply itself.
+    Slice(&'a [u8]),
+    /// A string kept by reference.
+    Shared(&'a Bytes),
+}
+
+/// Where an aggregate begins whose length is not known yet. Must be given to one of the `finish_` methods.
+#[derive(Debug)]
+#[must_use = "an aggregate without its length is not a reply"]
+pub struct Deferred(usize);
+
+impl Reply {
+    /// An empty reply. Allocates nothing until it is written to.
+    pub fn new(protocol: Protocol) -> Reply {
+        Reply { protocol, bytes: Vec::new(), shared: Vec::new(), shared_bytes: 0 }
+    }
+
+    /// `+OK`
+    #[inline]
+    pub fn ok(&mut self) {
+        self.bytes.extend_from_slice(b"+OK\r\n");
+    }
+
+    /// A status. CR and LF become spaces.
+    #[inline]
+    pub fn simple(&mut self, text: &str) {
+        self.line(b'+', text.as_bytes());
+    }
+
+    /// An error. `text` is all but the leading minus. As in Redis CR and LF are cut from both ends and become spaces within.
+    #[inline]
+    pub fn error(&mut self, text: impl AsRef<[u8]>) {
+        let mut text = text.as_ref();
+        while let [b'\r' | b'\n', rest @ ..] | [rest @ .., b'\r' | b'\n'] = text {
+            text = rest;
+        }
+        self.line(b'-', text);
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn integer(&mut self, value: i64) {
+        self.header(b':', value);
+    }
+
+    /// A bulk string.
+    #[inline]
+    pub fn bulk(&mut self, value: &[u8]) {
+        self.bytes.reserve(value.len() + HEADER_BYTES_MAX + 2);
+        self.length_header(b'$', value.len());
+        self.bytes.extend_from_slice(value);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// A bulk string whose bytes are kept by reference, if it has `SHARED_VALUE_BYTES_MIN` of them; otherwise copied.
+    pub fn bulk_shared(&mut self, value: Bytes) {
+        if value.len() < SHARED_VALUE_BYTES_MIN {
+            return self.bulk(&value);
+        }
+        self.length_header(b'$', value.len());
+        self.shared_bytes += value.len();
+        self.shared.push((self.bytes.len(), value));
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// An integer as a bulk string.
+    #[inline]
+    pub fn bulk_integer(&mut self, value: i64) {
+        self.length_header(b'$', signed_digits_count(value));
+        let mut buffer = [0; INTEGER_TEXT_BYTES_MAX];
+        self.bytes.extend_from_slice(format_i64(&mut buffer, value));
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// No value where a single one would be.
+    #[inline]
+    pub fn null(&mut self) {
+        self.bytes.extend_from_slice(match self.protocol {
+            Protocol::Resp2 => b"$-1\r\n",
+            Protocol::Resp3 => b"_\r\n",
+        });
+    }
+
+    /// No value where an array would be.
+    #[inline]
+    pub fn null_array(&mut self) {
+        self.bytes.extend_from_slice(match self.protocol {
+            Protocol::Resp2 => b"*-1\r\n",
+            Protocol::Resp3 => b"_\r\n",
+        });
+    }
+
+    /// An array; its `count` elements follow.
+    #[inline]
+    pub fn array(&mut self, count: usize) {
+        self.length_header(b'*', count);
+    }
+
+    /// A map; `pairs` keys, each followed by its value, follow. In RESP2 an array of them all.
+    #[inline]
+    pub fn map(&mut self, pairs: usize) {
+        let (marker, count) = self.map_form(pairs);
+        self.length_header(marker, count);
+    }
+
+    /// A set; its `count` elements follow. In RESP2 an array.
+    #[inline]
+    pub fn set(&mut self, count: usize) {
+        self.length_header(self.resp3_marker(b'~'), count);
+    }
+
+    /// A message nobody asked for; its `count` elements follow. In RESP2 an array.
+    #[inline]
+    pub fn push(&mut self, count: usize) {
+        self.length_header(self.resp3_marker(b'>'), count);
+    }
+
+    /// Attributes of the reply behind them; `pairs` keys with values follow. RESP2 has no form for these: the caller must
+    /// not write any.
+    pub fn attribute(&mut self, pairs: usize) {
+        debug_assert!(self.protocol == Protocol::Resp3, "attributes exist in RESP3 only");
+        self.length_header(b'|', pairs);
+    }
+
+    /// A double in the shortest form. In RESP2 a bulk string.
+    pub fn double(&mut self, value: f64) {
+        let mut buffer = [0; DOUBLE_TEXT_BYTES_MAX];
+        self.number_text(b',', format_double(&mut buffer, value));
+    }
+
+    /// A boolean. In RESP2 the integer 1 or 0.
+    pub fn boolean(&mut self, value: bool) {
+        self.bytes.extend_from_slice(match (self.protocol, value) {
+            (Protocol::Resp2, false) => b":0\r\n",
+            (Protocol::Resp2, true) => b":1\r\n",
+            (Protocol::Resp3, false) => b"#f\r\n",
+            (Protocol::Resp3, true) => b"#t\r\n",
+        });
+    }
+
+    /// Text with a format ("txt", "mkd"; three bytes, padded or cut as in Redis). In RESP2 a bulk string.
+    pub fn verbatim(&mut self, format: &str, text: &[u8]) {
+        if self.protocol == Protocol::Resp2 {
+            return self.bulk(text);
+        }
+        let mut prefix = *b"   :";
+        for (to, from) in prefix[..3].iter_mut().zip(format.bytes()) {
+            *to = from;
+        }
+        self.length_header(b'=', prefix.len() + text.len());
+        self.bytes.extend_from_slice(&prefix);
+        self.bytes.extend_from_slice(text);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// An integer of any size, given as its digits. In RESP2 a bulk string.
+    pub fn big_number(&mut self, digits: &str) {
+        self.number_text(b'(', digits.as_bytes());
+    }
+
+    /// Bytes that are replies already.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Begins an aggregate whose length is told afterwards. Its elements are moved once when it is, so where the length is
+    /// known `array` is better.
+    #[inline]
+    pub fn deferred(&mut self) -> Deferred {
+        Deferred(self.bytes.len())
+    }
+
+    /// The aggregate was an array of `count` elements.
+    pub fn finish_array(&mut self, deferred: Deferred, count: usize) {
+        self.finish(deferred, b'*', count);
+    }
+
+    /// The aggregate was a map of `pairs` keys with values.
+    pub fn finish_map(&mut self, deferred: Deferred, pairs: usize) {
+        let (marker, count) = self.map_form(pairs);
+        self.finish(deferred, marker, count);
+    }
+
+    /// The aggregate was a set of `count` elements.
+    pub fn finish_set(&mut self, deferred: Deferred, count: usize) {
+        self.finish(deferred, self.resp3_marker(b'~'), count);
+    }
+
+    /// The aggregate was a message of `count` elements.
+    pub fn finish_push(&mut self, deferred: Deferred, count: usize) {
+        self.finish(deferred, self.resp3_marker(b'>'), count);
+    }
+
+    /// Where the next reply will begin, for `truncate` and `append_range`. Not the number of bytes to send.
+    #[inline]
+    pub fn position(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Drops what was written behind a position.
+    pub fn truncate(&mut self, position: usize) {
+        self.bytes.truncate(position);
+        while let Some((_, value)) = self.shared.pop_if(|(offset, _)| *offset >= position) {
+            self.shared_bytes -= value.len();
+        }
+    }
+
+    /// Appends what another reply holds between two of its positions. References are taken along.
+    pub fn append_range(&mut self, other: &Reply, from: usize, to: usize) {
+        if !other.shared.is_empty() {
+            let first = other.shared.partition_point(|(offset, _)| *offset < from);
+            let taken = other.shared[first..].iter().take_while(|(offset, _)| *offset < to);
+            for (offset, value) in taken {
+                self.shared_bytes += value.len();
+                self.shared.push((offset - from + self.bytes.len(), value.clone()));
+            }
+        }
+        self.bytes.extend_from_slice(&other.bytes[from..to]);
+    }
+
+    /// Nothing is to be sent.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Bytes to be sent, those kept by reference included.
+    #[inline]
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len() + self.shared_bytes
+    }
+
+    /// Empties the reply; capacity beyond `REPLY_BYTES_KEPT_MAX` is given back.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(REPLY_BYTES_KEPT_MAX);
+        self.shared.clear();
+        self.shared_bytes = 0;
+    }
+
+    /// Everything is in `bytes`, nothing is kept by reference.
+    #[inline]
+    pub fn is_contiguous(&self) -> bool {
+        self.shared.is_empty()
+    }
+
+    /// The reply's own bytes: all of it if it is contiguous, otherwise what is around the strings kept by reference.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// All parts in the order they are to be sent. None is empty.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        let starts = std::iter::once(0).chain(self.shared.iter().map(|(offset, _)| *offset));
+        let ends = self.shared.iter().map(|(offset, _)| *offset).chain(std::iter::once(self.bytes.len()));
+        let slices = starts.zip(ends).map(|(start, end)| &self.bytes[start..end]);
+        let strings = self.shared.iter().map(|(_, value)| Some(value)).chain(std::iter::once(None));
+        slices.zip(strings).flat_map(|(slice, string)| {
+            let slice = (!slice.is_empty()).then_some(Piece::Slice(slice));
+            slice.into_iter().chain(string.map(Piece::Shared))
+        })
+    }
+
+    /// The parts themselves, for a writer that must own what it sends; the reply is empty and without capacity afterwards.
+    /// Each string goes behind the bytes up to the offset beside it.
+    pub fn take_parts(&mut self) -> (Vec<u8>, Vec<(usize, Bytes)>) {
+        self.shared_bytes = 0;
+        (std::mem::take(&mut self.bytes), std::mem::take(&mut self.shared))
+    }
+
+    #[inline]
+    fn resp3_marker(&self, marker: u8) -> u8 {
+        match self.protocol {
+            Protocol::Resp2 => b'*',
+            Protocol::Resp3 => marker,
+        }
+    }
+
+    #[inline]
+    fn map_form(&self, pairs: usize) -> (u8, usize) {
+        match self.protocol {
+            Protocol::Resp2 => (b'*', pairs * 2),
+            Protocol::Resp3 => (b'%', pairs),
+        }
+    }
+
+    /// A marker and a line of text.
+    fn line(&mut self, marker: u8, text: &[u8]) {
+        self.bytes.reserve(text.len() + 3);
+        self.bytes.push(marker);
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(text);
+        if memchr2(b'\r', b'\n', text).is_some() {
+            for byte in &mut self.bytes[start..] {
+                if matches!(*byte, b'\r' | b'\n') {
+                    *byte = b' ';
+                }
+            }
+        }
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// A number's text: in RESP3 a line, in RESP2 a bulk string.
+    fn number_text(&mut self, marker: u8, text: &[u8]) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text),
+            Protocol::Resp3 => self.line(marker, text),
+        }
+    }
+
+    /// A marker and a length.
+    #[inline]
+    fn length_header(&mut self, marker: u8, length: usize) {
+        if length < 10 {
+            self.bytes.extend_from_slice(&[marker, b'0' + length as u8, b'\r', b'\n']);
+        } else if length < 100 {
+            let (tens, ones) = (b'0' + (length / 10) as u8, b'0' + (length % 10) as u8);
+            self.bytes.extend_from_slice(&[marker, tens, ones, b'\r', b'\n']);
+        } else {
+            let mut buffer = [0; INTEGER_TEXT_BYTES_MAX];
+            let digits = format_u64(&mut buffer, length as u64);
+            self.digits(marker, digits);
+        }
+    }
+
+    /// A marker and an integer.
+    #[inline]
+    fn header(&mut self, marker: u8, value: i64) {
+        if let Ok(digit @ 0..10) = u8::try_from(value) {
+            self.bytes.extend_from_slice(&[marker, b'0' + digit, b'\r', b'\n']);
+        } else {
+            let mut buffer = [0; INTEGER_TEXT_BYTES_MAX];
+            let digits = format_i64(&mut buffer, value);
+            self.digits(marker, digits);
+        }
+    }
+
+    #[inline]
+    fn digits(&mut self, marker: u8, digits: &[u8]) {
+        let mut line = [0; HEADER_BYTES_MAX];
+        let end = digits.len() + 1;
+        line[0] = marker;
+        line[1..end].copy_from_slice(digits);
+        line[end..end + 2].copy_from_slice(b"\r\n");
+        self.bytes.extend_from_slice(&line[..end + 2]);
+    }
+
+    /// Puts the header of an aggregate before its elements.
+    fn finish(&mut self, deferred: Deferred, marker: u8, count: usize) {
+        let Deferred(start) = deferred;
+        let end = self.bytes.len();
+        let header_bytes = digits_count(count as u64) + 3;
+        self.length_header(marker, count);
+        // The header stands behind the elements now.
+        self.bytes[start..].rotate_right(header_bytes);
+        debug_assert_eq!(self.bytes.len(), end + header_bytes);
+        for (offset, _) in self.shared.iter_mut().rev().take_while(|(offset, _)| *offset > start) {
+            *offset += header_bytes;
+        }
+    }
+}
+
+/// A marker, the digits of any integer, and CRLF.
+const HEADER_BYTES_MAX: usize = INTEGER_TEXT_BYTES_MAX + 3;
