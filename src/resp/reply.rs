@@ -11,6 +11,9 @@ use crate::stdx::double_text::{DOUBLE_TEXT_BYTES_MAX, format_double};
 use crate::stdx::limits::{REPLY_BYTES_KEPT_MAX, SHARED_VALUE_BYTES_MIN};
 use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, digits_count, format_i64, format_u64, signed_digits_count};
 
+/// A marker, the digits of any integer, and CRLF.
+const HEADER_BYTES_MAX: usize = INTEGER_TEXT_BYTES_MAX + 3;
+
 /// The protocol a client speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
@@ -300,6 +303,18 @@ impl Reply {
         })
     }
 
+    /// All that is to be sent, copied together.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut all = Vec::with_capacity(self.len_bytes());
+        for piece in self.pieces() {
+            all.extend_from_slice(match piece {
+                Piece::Slice(bytes) => bytes,
+                Piece::Shared(bytes) => bytes,
+            });
+        }
+        all
+    }
+
     /// The parts themselves, for a writer that must own what it sends; the reply is empty and without capacity afterwards.
     /// Each string goes behind the bytes up to the offset beside it.
     pub fn take_parts(&mut self) -> (Vec<u8>, Vec<(usize, Bytes)>) {
@@ -399,5 +414,128 @@ impl Reply {
     }
 }
 
-/// A marker, the digits of any integer, and CRLF.
-const HEADER_BYTES_MAX: usize = INTEGER_TEXT_BYTES_MAX + 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Write = fn(&mut Reply);
+
+    #[test]
+    fn both_protocols_as_redis_writes_them() {
+        let table: &[(Write, &str, &str)] = &[
+            (|r| r.ok(), "+OK\r\n", "+OK\r\n"),
+            (|r| r.simple("a\r\nb"), "+a  b\r\n", "+a  b\r\n"),
+            (|r| r.error("ERR no"), "-ERR no\r\n", "-ERR no\r\n"),
+            (|r| r.error("\r\nERR a\nb\r\n"), "-ERR a b\r\n", "-ERR a b\r\n"),
+            (|r| r.error("\n\n"), "-\r\n", "-\r\n"),
+            (|r| r.integer(0), ":0\r\n", ":0\r\n"),
+            (|r| r.integer(9), ":9\r\n", ":9\r\n"),
+            (|r| r.integer(10), ":10\r\n", ":10\r\n"),
+            (|r| r.integer(-1), ":-1\r\n", ":-1\r\n"),
+            (|r| r.integer(256), ":256\r\n", ":256\r\n"),
+            (|r| r.integer(i64::MIN), ":-9223372036854775808\r\n", ":-9223372036854775808\r\n"),
+            (|r| r.integer(i64::MAX), ":9223372036854775807\r\n", ":9223372036854775807\r\n"),
+            (|r| r.bulk(b""), "$0\r\n\r\n", "$0\r\n\r\n"),
+            (|r| r.bulk(b"0123456789"), "$10\r\n0123456789\r\n", "$10\r\n0123456789\r\n"),
+            (|r| r.bulk_shared(Bytes::from_static(b"ab")), "$2\r\nab\r\n", "$2\r\nab\r\n"),
+            (|r| r.bulk_integer(-10), "$3\r\n-10\r\n", "$3\r\n-10\r\n"),
+            (|r| r.null(), "$-1\r\n", "_\r\n"),
+            (|r| r.null_array(), "*-1\r\n", "_\r\n"),
+            (|r| r.array(0), "*0\r\n", "*0\r\n"),
+            (|r| r.array(99), "*99\r\n", "*99\r\n"),
+            (|r| r.array(100), "*100\r\n", "*100\r\n"),
+            (|r| r.map(50), "*100\r\n", "%50\r\n"),
+            (|r| r.set(3), "*3\r\n", "~3\r\n"),
+            (|r| r.push(3), "*3\r\n", ">3\r\n"),
+            (|r| r.double(0.1), "$3\r\n0.1\r\n", ",0.1\r\n"),
+            (|r| r.double(-2.0), "$2\r\n-2\r\n", ",-2\r\n"),
+            (|r| r.double(1e20), "$5\r\n1e+20\r\n", ",1e+20\r\n"),
+            (|r| r.double(f64::INFINITY), "$3\r\ninf\r\n", ",inf\r\n"),
+            (|r| r.double(f64::NEG_INFINITY), "$4\r\n-inf\r\n", ",-inf\r\n"),
+            (|r| r.double(f64::NAN), "$3\r\nnan\r\n", ",nan\r\n"),
+            (|r| r.boolean(true), ":1\r\n", "#t\r\n"),
+            (|r| r.boolean(false), ":0\r\n", "#f\r\n"),
+            (|r| r.verbatim("txt", b"abc"), "$3\r\nabc\r\n", "=7\r\ntxt:abc\r\n"),
+            (|r| r.verbatim("x", b""), "$0\r\n\r\n", "=4\r\nx  :\r\n"),
+            (|r| r.big_number("123"), "$3\r\n123\r\n", "(123\r\n"),
+            (|r| r.raw(b":1\r\n"), ":1\r\n", ":1\r\n"),
+        ];
+        for (index, (write, resp2, resp3)) in table.iter().enumerate() {
+            for (protocol, expected) in [(Protocol::Resp2, resp2), (Protocol::Resp3, resp3)] {
+                let mut reply = Reply::new(protocol);
+                write(&mut reply);
+                assert_eq!(reply.bytes().escape_ascii().to_string(), expected.escape_default().to_string(), "{index}");
+                assert!(reply.is_contiguous());
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_can_be_told_afterwards() {
+        for count in [0, 1, 9, 10, 99, 100, 12_345] {
+            let mut reply = Reply::new(Protocol::Resp3);
+            let outer = reply.deferred();
+            let inner = reply.deferred();
+            (0..count).for_each(|index| reply.integer(index as i64));
+            reply.finish_array(inner, count);
+            reply.ok();
+            reply.finish_map(outer, 1);
+            let mut expected = Reply::new(Protocol::Resp3);
+            expected.map(1);
+            expected.array(count);
+            (0..count).for_each(|index| expected.integer(index as i64));
+            expected.ok();
+            assert_eq!(reply.bytes(), expected.bytes());
+        }
+    }
+
+    #[test]
+    fn long_strings_are_kept_by_reference() {
+        let long = Bytes::from(vec![b'x'; SHARED_VALUE_BYTES_MIN]);
+        let mut reply = Reply::new(Protocol::Resp2);
+        let array = reply.deferred();
+        reply.bulk_shared(long.clone());
+        reply.finish_array(array, 1);
+        let middle = reply.position();
+        reply.bulk_shared(long.clone());
+        reply.bulk_shared(long.clone());
+        let end = reply.position();
+
+        assert!(!reply.is_contiguous());
+        let pieces: Vec<_> = reply.pieces().collect();
+        assert_eq!(pieces.len(), 7);
+        for (index, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Slice(bytes) => assert!(index % 2 == 0 && !bytes.is_empty()),
+                Piece::Shared(bytes) => assert!(index % 2 == 1 && bytes.as_ptr() == long.as_ptr()),
+            }
+        }
+        let whole = reply.to_vec();
+        let one = [b"$16384\r\n", &long[..], b"\r\n"].concat();
+        assert_eq!(whole, [b"*1\r\n", &one[..], &one[..], &one[..]].concat());
+        assert_eq!(reply.len_bytes(), whole.len());
+
+        let mut other = Reply::new(Protocol::Resp2);
+        other.ok();
+        other.append_range(&reply, middle, end);
+        assert_eq!(other.to_vec(), [b"+OK\r\n", &one[..], &one[..]].concat());
+        assert_eq!(other.len_bytes(), other.to_vec().len());
+
+        reply.truncate(middle);
+        assert_eq!(reply.to_vec(), [b"*1\r\n", &one[..]].concat());
+        assert_eq!(reply.len_bytes(), one.len() + 4);
+        reply.truncate(0);
+        assert!(reply.is_empty() && reply.is_contiguous());
+        assert_eq!(reply.len_bytes(), 0);
+    }
+
+    #[test]
+    fn clear_gives_back_what_is_too_much() {
+        let mut reply = Reply::new(Protocol::Resp2);
+        reply.bulk(&vec![0; 4 * REPLY_BYTES_KEPT_MAX]);
+        reply.clear();
+        assert!(reply.is_empty());
+        assert!(reply.bytes.capacity() <= REPLY_BYTES_KEPT_MAX);
+    }
+}
