@@ -7,4 +7,6 @@
 pub mod inline;
 pub mod reply;
 pub mod request;
+#[cfg(test)]
+mod request_tests;
 pub mod response;

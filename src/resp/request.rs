@@ -185,8 +185,7 @@ impl ProtocolError {
 
 /// A long argument on its way into a buffer of its own.
 ///
-/// Either copy received bytes with `take_from`, or read into the buffer itself: `lend`, read into what follows `received()`,
-/// `take_back`. The capacity follows what has arrived, so an announcement alone costs `BIG_ARGUMENT_BYTES_FIRST` bytes.
+/// Either copy received bytes with `take_from`, or read into the buffer itself between `lend` and `take_back`. The capacity follows what has arrived, so an announcement alone costs `BIG_ARGUMENT_BYTES_FIRST` bytes.
 #[derive(Debug)]
 pub struct BigRead {
     buffer: Vec<u8>,
@@ -204,7 +203,7 @@ impl BigRead {
         self.buffer.len()
     }
 
-    /// Bytes that have not arrived, the argument's CRLF included. Never read more than these into the buffer.
+    /// Bytes that have not arrived, the argument's CRLF included.
     pub fn missing(&self) -> usize {
         self.total - self.buffer.len()
     }
@@ -227,11 +226,12 @@ impl BigRead {
         taken
     }
 
-    /// The buffer with room for the next read; what has arrived is in front. Its spare capacity is at most `missing`
-    /// (an allocator that gives more is possible, so a reader must limit itself), and at least one byte until complete.
-    pub fn lend(&mut self) -> Vec<u8> {
+    /// The buffer, with what has arrived in front, and how many bytes the next read may put behind that: all that is
+    /// missing, or as many as there is room for; none only when complete.
+    pub fn lend(&mut self) -> (Vec<u8>, usize) {
         self.make_room();
-        std::mem::take(&mut self.buffer)
+        let room = (self.buffer.capacity() - self.buffer.len()).min(self.missing());
+        (std::mem::take(&mut self.buffer), room)
     }
 
     /// The lent buffer, with what was read behind what had arrived before. More than `missing` is cut off.
