@@ -38,12 +38,13 @@ fn parse(criterion: &mut Criterion) {
 
 fn write(criterion: &mut Criterion) {
     type Write = fn(&mut Reply, i64);
-    let replies: [(&str, Write); 5] = [
+    let replies: [(&str, Write); 6] = [
         ("ok", |reply, _| reply.ok()),
         ("integer", |reply, number| reply.integer(number)),
         ("bulk_16", |reply, _| reply.bulk(black_box(b"value:0000012345"))),
         ("bulk_integer", |reply, number| reply.bulk_integer(number)),
-        ("double", |reply, number| reply.double(number as f64 / 7.0)),
+        ("double_short", |reply, number| reply.double(number as f64 / 100.0)),
+        ("double_long", |reply, number| reply.double(number as f64 / 7.0)),
     ];
     for (name, write) in replies {
         let mut group = criterion.benchmark_group(["write_", name].concat());

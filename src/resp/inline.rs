@@ -55,7 +55,7 @@ impl<'a> Splitter<'a> {
                 _ => self.position += 1,
             }
         }
-        Ok((self.position > start).then(|| Argument::Plain(start..self.position)))
+        Ok((self.position > start).then_some(Argument::Plain(start..self.position)))
     }
 
     #[inline]
@@ -126,10 +126,13 @@ mod tests {
         panic!("more arguments than bytes in {line:?}");
     }
 
+    /// A line and its arguments, or `None` for unbalanced quotes.
+    type Row = (&'static [u8], Option<&'static [&'static [u8]]>);
+
     /// What redis-server 7.0.15 made of these lines.
     #[test]
     fn lines_are_split_as_redis_does() {
-        let table: &[(&[u8], Option<&[&[u8]]>)] = &[
+        let table: &[Row] = &[
             (b"", Some(&[])),
             (b"  \t ", Some(&[])),
             (b"PING", Some(&[b"PING"])),

@@ -9,7 +9,7 @@ use memchr::memchr2;
 
 use crate::stdx::double_text::{DOUBLE_TEXT_BYTES_MAX, format_double};
 use crate::stdx::limits::{REPLY_BYTES_KEPT_MAX, SHARED_VALUE_BYTES_MIN};
-use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, digits_count, format_i64, format_u64, signed_digits_count};
+use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, digits_count, format_i64};
 
 /// A marker, the digits of any integer, and CRLF.
 const HEADER_BYTES_MAX: usize = INTEGER_TEXT_BYTES_MAX + 3;
@@ -106,10 +106,14 @@ impl Reply {
     /// An integer as a bulk string.
     #[inline]
     pub fn bulk_integer(&mut self, value: i64) {
-        self.length_header(b'$', signed_digits_count(value));
-        let mut buffer = [0; INTEGER_TEXT_BYTES_MAX];
-        self.bytes.extend_from_slice(format_i64(&mut buffer, value));
-        self.bytes.extend_from_slice(b"\r\n");
+        if let Some((digits, count)) = short_digits(value) {
+            let header = u32::from_le_bytes([b'$', b'0' + count as u8, b'\r', b'\n']);
+            let line = u128::from(header) | (u128::from(digits) << 32) | (CRLF << (32 + 8 * count));
+            self.short_line(line, 4 + count + 2);
+        } else {
+            let mut buffer = [0; INTEGER_TEXT_BYTES_MAX];
+            self.bulk(format_i64(&mut buffer, value));
+        }
     }
 
     /// No value where a single one would be.
@@ -274,7 +278,9 @@ impl Reply {
     /// Empties the reply; capacity beyond `REPLY_BYTES_KEPT_MAX` is given back.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.bytes.shrink_to(REPLY_BYTES_KEPT_MAX);
+        if self.bytes.capacity() > REPLY_BYTES_KEPT_MAX {
+            self.bytes.shrink_to(REPLY_BYTES_KEPT_MAX);
+        }
         self.shared.clear();
         self.shared_bytes = 0;
     }
@@ -322,6 +328,14 @@ impl Reply {
         (std::mem::take(&mut self.bytes), std::mem::take(&mut self.shared))
     }
 
+    /// Gives a buffer of `take_parts` back for the next replies, unless they have one already or it is too large to keep.
+    pub fn give_back(&mut self, mut bytes: Vec<u8>) {
+        if self.bytes.capacity() == 0 && bytes.capacity() <= REPLY_BYTES_KEPT_MAX {
+            bytes.clear();
+            self.bytes = bytes;
+        }
+    }
+
     #[inline]
     fn resp3_marker(&self, marker: u8) -> u8 {
         match self.protocol {
@@ -365,38 +379,31 @@ impl Reply {
     /// A marker and a length.
     #[inline]
     fn length_header(&mut self, marker: u8, length: usize) {
-        if length < 10 {
-            self.bytes.extend_from_slice(&[marker, b'0' + length as u8, b'\r', b'\n']);
-        } else if length < 100 {
-            let (tens, ones) = (b'0' + (length / 10) as u8, b'0' + (length % 10) as u8);
-            self.bytes.extend_from_slice(&[marker, tens, ones, b'\r', b'\n']);
-        } else {
-            let mut buffer = [0; INTEGER_TEXT_BYTES_MAX];
-            let digits = format_u64(&mut buffer, length as u64);
-            self.digits(marker, digits);
-        }
+        // No length reaches 2^63.
+        self.header(marker, length as i64);
     }
 
     /// A marker and an integer.
     #[inline]
     fn header(&mut self, marker: u8, value: i64) {
-        if let Ok(digit @ 0..10) = u8::try_from(value) {
-            self.bytes.extend_from_slice(&[marker, b'0' + digit, b'\r', b'\n']);
+        if let Some((digits, count)) = short_digits(value) {
+            let line = u128::from(marker) | (u128::from(digits) << 8) | (CRLF << (8 + 8 * count));
+            self.short_line(line, 1 + count + 2);
         } else {
             let mut buffer = [0; INTEGER_TEXT_BYTES_MAX];
             let digits = format_i64(&mut buffer, value);
-            self.digits(marker, digits);
+            self.bytes.push(marker);
+            self.bytes.extend_from_slice(digits);
+            self.bytes.extend_from_slice(b"\r\n");
         }
     }
 
+    /// Appends the lowest `count` bytes of `line`, lowest first. Sixteen are copied always, which needs no call to memcpy.
     #[inline]
-    fn digits(&mut self, marker: u8, digits: &[u8]) {
-        let mut line = [0; HEADER_BYTES_MAX];
-        let end = digits.len() + 1;
-        line[0] = marker;
-        line[1..end].copy_from_slice(digits);
-        line[end..end + 2].copy_from_slice(b"\r\n");
-        self.bytes.extend_from_slice(&line[..end + 2]);
+    fn short_line(&mut self, line: u128, count: usize) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&line.to_le_bytes());
+        self.bytes.truncate(start + count);
     }
 
     /// Puts the header of an aggregate before its elements.
@@ -414,6 +421,29 @@ impl Reply {
     }
 }
 
+
+/// CR and LF as the lowest bytes of a number.
+const CRLF: u128 = u16::from_le_bytes(*b"\r\n") as u128;
+
+/// The digits of an integer of at most eight, as the lowest bytes of a word, first digit lowest, and how many they are.
+///
+/// All digits are computed side by side in one word, without a trip through memory: half the time of writing them one by
+/// one into a buffer that is copied at once, as then the copy waits for the small writes. (The method is Paul Khuong's,
+/// "How to print integers really fast"; products by reciprocals are exact in these ranges.)
+#[inline]
+fn short_digits(value: i64) -> Option<(u64, usize)> {
+    let value = u64::try_from(value).ok().filter(|value| *value < 100_000_000)?;
+    // Lanes of 32 bits below 10^4, of 16 below 10^2, of 8 below 10; the higher digits are in the lower lane.
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    let ones = tens | ((twos - tens * 10) << 8);
+    // Leading zeros are the lowest bytes; the last digit stays even if it is one.
+    let zeros = (ones.trailing_zeros() / 8).min(7);
+    let digits = (ones | 0x3030_3030_3030_3030) >> (8 * zeros);
+    Some((digits, 8 - zeros as usize))
+}
 
 #[cfg(test)]
 mod tests {
@@ -439,6 +469,9 @@ mod tests {
             (|r| r.bulk(b""), "$0\r\n\r\n", "$0\r\n\r\n"),
             (|r| r.bulk(b"0123456789"), "$10\r\n0123456789\r\n", "$10\r\n0123456789\r\n"),
             (|r| r.bulk_shared(Bytes::from_static(b"ab")), "$2\r\nab\r\n", "$2\r\nab\r\n"),
+            (|r| r.bulk_integer(0), "$1\r\n0\r\n", "$1\r\n0\r\n"),
+            (|r| r.bulk_integer(1_234_567_890), "$10\r\n1234567890\r\n", "$10\r\n1234567890\r\n"),
+            (|r| r.bulk_integer(i64::MIN), "$20\r\n-9223372036854775808\r\n", "$20\r\n-9223372036854775808\r\n"),
             (|r| r.bulk_integer(-10), "$3\r\n-10\r\n", "$3\r\n-10\r\n"),
             (|r| r.null(), "$-1\r\n", "_\r\n"),
             (|r| r.null_array(), "*-1\r\n", "_\r\n"),
@@ -468,6 +501,28 @@ mod tests {
                 assert_eq!(reply.bytes().escape_ascii().to_string(), expected.escape_default().to_string(), "{index}");
                 assert!(reply.is_contiguous());
             }
+        }
+    }
+
+    #[test]
+    fn integers_of_all_sizes() {
+        let edges = (0..19).flat_map(|power| {
+            let power = 10_i64.pow(power);
+            [power - 1, power, power + 1, power / 3, power / 7 * 5]
+        });
+        for value in edges.chain(0..20_000).chain((0..100_000_000).step_by(9_973)) {
+            let mut reply = Reply::new(Protocol::Resp2);
+            reply.integer(value);
+            reply.bulk_integer(value);
+            reply.integer(-value);
+            reply.bulk_integer(-value);
+            let (positive, negative) = (value.to_string(), (-value).to_string());
+            let expected = format!(
+                ":{positive}\r\n${}\r\n{positive}\r\n:{negative}\r\n${}\r\n{negative}\r\n",
+                positive.len(),
+                negative.len()
+            );
+            assert_eq!(reply.bytes().escape_ascii().to_string(), expected.escape_default().to_string());
         }
     }
 
@@ -528,6 +583,22 @@ mod tests {
         reply.truncate(0);
         assert!(reply.is_empty() && reply.is_contiguous());
         assert_eq!(reply.len_bytes(), 0);
+    }
+
+    #[test]
+    fn parts_are_taken_and_the_buffer_comes_back() {
+        let long = Bytes::from(vec![b'x'; SHARED_VALUE_BYTES_MIN]);
+        let mut reply = Reply::new(Protocol::Resp2);
+        reply.bulk_shared(long.clone());
+        let (bytes, shared) = reply.take_parts();
+        assert_eq!((&bytes[..], &shared[..]), (&b"$16384\r\n\r\n"[..], &[(8, long)][..]));
+        assert!(reply.is_empty() && reply.len_bytes() == 0);
+        let buffer = bytes.as_ptr();
+        reply.give_back(bytes);
+        reply.ok();
+        assert_eq!((reply.bytes(), reply.bytes().as_ptr()), (&b"+OK\r\n"[..], buffer));
+        reply.give_back(Vec::with_capacity(10));
+        assert_eq!(reply.bytes(), b"+OK\r\n");
     }
 
     #[test]

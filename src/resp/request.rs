@@ -91,9 +91,12 @@ impl Requests {
         self.args.clear();
         self.commands.clear();
         self.bigs.clear();
-        self.args.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
-        self.commands.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
-        self.bigs.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
+        let largest = self.args.capacity().max(self.commands.capacity()).max(self.bigs.capacity());
+        if largest > PARSED_ARGUMENTS_KEPT_MAX {
+            self.args.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
+            self.commands.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
+            self.bigs.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
+        }
     }
 
     fn push_command(&mut self, first_arg: usize, bytes: u64) {

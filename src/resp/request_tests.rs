@@ -16,6 +16,8 @@ const LIMITS: RequestLimits = RequestLimits {
 const STRANGER: RequestLimits = RequestLimits { authenticated: false, ..LIMITS };
 
 type Command = Vec<Vec<u8>>;
+/// Commands as tables have them.
+type Commands = &'static [&'static [&'static [u8]]];
 
 /// How a connection's bytes end.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,7 +128,7 @@ fn cut(bytes: &[u8], limits: RequestLimits, sizes: &[usize], commands_max: usize
     while !rest.is_empty() && end == End::Waits {
         let size = *sizes.next().expect("endless");
         let (now, later) = rest.split_at(size.clamp(1, rest.len()));
-        end = connection.receive(now, size % 2 == 0);
+        end = connection.receive(now, size.is_multiple_of(2));
         rest = later;
     }
     (connection.commands, end)
@@ -148,7 +150,7 @@ fn both(bytes: &[u8], limits: RequestLimits) -> (Vec<Command>, End) {
 
 #[test]
 fn complete_requests_are_read_in_order() {
-    let table: &[(&[u8], &[&[&[u8]]])] = &[
+    let table: &[(&[u8], Commands)] = &[
         (b"", &[]),
         (b"*1\r\n$4\r\nPING\r\n", &[&[b"PING"]]),
         (b"*2\r\n$4\r\nECHO\r\n$2\r\n\r\n\r\nPING\n", &[&[b"ECHO", b"\r\n"], &[b"PING"]]),

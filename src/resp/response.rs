@@ -382,6 +382,14 @@ mod tests {
                 reply.append_range(&other, from, to);
                 value
             }
+            _ => write_scalar(reply, choice),
+        }
+    }
+
+    fn write_scalar(reply: &mut Reply, choice: u8) -> Value {
+        let is_resp3 = reply.protocol == Protocol::Resp3;
+        let amount = usize::from(choice / 16);
+        match choice % 16 {
             6 => {
                 let integer = i64::from(choice) << (amount * 4);
                 reply.integer(-integer);
