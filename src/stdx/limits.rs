@@ -15,7 +15,7 @@ pub const BULK_BYTES_MAX_DEFAULT: u64 = 512 * 1024 * 1024;
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Most arguments one request may announce. Beyond: "invalid multibulk length", closed.
-pub const ARGUMENTS_MAX: i64 = 1024 * 1024 * 1024;
+pub const ARGUMENTS_MAX: i64 = i32::MAX as i64;
 
 /// Most arguments a client that has not authenticated may announce. Beyond: "unauthenticated multibulk length", closed.
 pub const ARGUMENTS_UNAUTHENTICATED_MAX: i64 = 10;
@@ -110,11 +110,6 @@ pub const BIND_ADDRESSES_MAX: usize = 16;
 /// Bytes of a host name that cluster nodes may announce. At or beyond: the value is refused.
 pub const HOST_NAME_BYTES_MAX: usize = 256;
 
-/// Room reserved ahead for a large argument beyond what has arrived, in bytes: an announced length alone costs little.
-pub const BIG_READ_AHEAD_BYTES: usize = 1024 * 1024;
-
-/// Reply buffer kept for the next turn, in bytes. Beyond: given back to the allocator.
-pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
 /// Threads that count their allocations in a cell of their own, plus one cell that all later threads share (slower, not wrong).
 pub const MEMORY_CELLS: usize = 2 * SHARDS_MAX;
 const _: () = assert!(MEMORY_CELLS > SHARDS_MAX, "every core counts in a cell of its own");
@@ -131,3 +126,22 @@ const _: () = assert!(RING_COMPLETIONS >= 2 * RING_SUBMISSIONS, "the kernel's ow
 
 /// Events one epoll call returns at most. Beyond: the rest comes with the next call.
 pub const EPOLL_EVENTS: u32 = 1024;
+
+/// Largest query buffer the parser can address, in bytes: ranges of arguments keep the upper half of 32 bits for arguments
+/// in buffers of their own. Beyond: as if `client-query-buffer-limit` were reached.
+pub const QUERY_BUFFER_BYTES_ADDRESSABLE: usize = 1 << 31;
+
+/// First capacity of a big argument's own buffer, in bytes. It doubles as bytes arrive and never exceeds what was announced,
+/// so an announcement alone costs no more than this.
+pub const BIG_ARGUMENT_BYTES_FIRST: usize = 64 * 1024;
+
+/// Capacities that parsed requests keep from read to read (arguments, commands). Beyond: given back.
+pub const PARSED_ARGUMENTS_KEPT_MAX: usize = 64 * 1024;
+
+/// Reply bytes whose capacity is kept when a reply is cleared. Beyond: shrunk to this.
+pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
+
+/// Depth to which replies may nest when we read them as a client. Beyond: an error, the connection is given up.
+pub const RESPONSE_DEPTH_MAX: usize = 128;
+
+const _: () = assert!(BULK_BYTES_UNAUTHENTICATED_MAX < BIG_ARGUMENT_BYTES_MIN as u64, "who has not authenticated gets no buffer of their own");
