@@ -181,6 +181,13 @@ impl Reply {
         self.bulk(digits);
     }
 
+    /// An unsigned integer as a string (cursors).
+    pub fn bulk_unsigned(&mut self, number: u64) {
+        let mut digits = [0; number::INTEGER_TEXT_BYTES_MAX];
+        let digits = number::format_u64(&mut digits, number);
+        self.bulk(digits);
+    }
+
     /// No value.
     #[inline]
     pub fn null(&mut self) {
@@ -276,8 +283,13 @@ impl Reply {
 
     /// What was written since `mark` are the elements of an array of `count`.
     pub fn finish_array(&mut self, mark: Deferred, count: usize) {
+        self.finish_with(mark, |reply| reply.array(count));
+    }
+
+    /// Puts what `head` writes (no large strings) before what was written since `mark`.
+    pub fn finish_with(&mut self, mark: Deferred, head: impl FnOnce(&mut Reply)) {
         let from = self.bytes.len();
-        self.array(count);
+        head(self);
         let header = self.bytes.split_off(from);
         for (at, _) in &mut self.shared {
             if *at > mark.at {
