@@ -8,6 +8,7 @@ pub mod args;
 pub mod connection;
 pub mod context;
 pub mod error;
+pub mod key;
 pub mod request;
 pub mod spec;
 pub mod string;

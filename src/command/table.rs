@@ -5,7 +5,16 @@ use std::sync::LazyLock;
 use super::spec::{BeginSearch, Command, FindKeys, Flags, Run};
 
 /// Every family's rows.
-const FAMILIES: &[&[Command]] = &[super::connection::COMMANDS, super::string::COMMANDS];
+const FAMILIES: &[&[Command]] = &[
+    super::connection::COMMANDS,
+    super::key::COMMANDS,
+    super::key::database::COMMANDS,
+    super::key::expire::COMMANDS,
+    super::key::object::COMMANDS,
+    super::key::rename::COMMANDS,
+    super::key::scan::COMMANDS,
+    super::string::COMMANDS,
+];
 
 const _: () = {
     let mut family = 0;

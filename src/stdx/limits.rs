@@ -5,7 +5,7 @@
 /// Databases a keyspace holds when `databases` is not configured (Redis' default).
 pub const DATABASES_DEFAULT: u32 = 16;
 
-/// Shards a server can have: the cursor of SCAN keeps ten bits for the shard. More cores than this are left alone.
+/// Shards a server can have; the cursor of SCAN keeps up to six bits for the shard. More cores than this are left alone.
 pub const SHARDS_MAX: usize = 64;
 
 /// Largest bulk string a client may send, in bytes (`proto-max-bulk-len`). Beyond: "invalid bulk length", connection closed.
@@ -81,6 +81,9 @@ pub const TABLE_DIRECTORY_SPARSENESS_MAX: usize = 16;
 
 /// Empty home buckets that one step of a table's scan passes over. Beyond: the step returns with nothing.
 pub const TABLE_SCAN_EMPTY_BUCKETS_MAX: usize = 64;
+
+/// Draws for one RANDOMKEY; each that meets an expired key removes it. Beyond (next to nothing but expired keys): no key.
+pub const RANDOM_KEY_DRAWS_MAX: usize = 4096;
 
 /// Draws for a random entry. Beyond (a table of nearly empty segments): the next entry after a random place is taken.
 pub const TABLE_RANDOM_DRAWS_MAX: usize = 128;
