@@ -117,14 +117,6 @@ impl Reply {
     }
 
     /// No value where a single one would be.
-    /// An unsigned integer as a string (cursors).
-    pub fn bulk_unsigned(&mut self, number: u64) {
-        let mut digits = [0; number::INTEGER_TEXT_BYTES_MAX];
-        let digits = number::format_u64(&mut digits, number);
-        self.bulk(digits);
-    }
-
-    /// No value.
     #[inline]
     pub fn null(&mut self) {
         self.bytes.extend_from_slice(match self.protocol {
@@ -425,25 +417,6 @@ impl Reply {
         debug_assert_eq!(self.bytes.len(), end + header_bytes);
         for (offset, _) in self.shared.iter_mut().rev().take_while(|(offset, _)| *offset > start) {
             *offset += header_bytes;
-    /// Leaves room for the number of elements that follow.
-    pub fn deferred(&mut self) -> Deferred {
-        Deferred { at: self.bytes.len() }
-    }
-
-    /// What was written since `mark` are the elements of an array of `count`.
-    pub fn finish_array(&mut self, mark: Deferred, count: usize) {
-        self.finish_with(mark, |reply| reply.array(count));
-    }
-
-    /// Puts what `head` writes (no large strings) before what was written since `mark`.
-    pub fn finish_with(&mut self, mark: Deferred, head: impl FnOnce(&mut Reply)) {
-        let from = self.bytes.len();
-        head(self);
-        let header = self.bytes.split_off(from);
-        for (at, _) in &mut self.shared {
-            if *at > mark.at {
-                *at += header.len();
-            }
         }
     }
 }
