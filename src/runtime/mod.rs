@@ -23,6 +23,7 @@ pub mod driver;
 pub mod doorbell;
 pub mod net;
 pub mod notify;
+pub mod process;
 pub mod ring;
 pub mod shelf;
 mod sync;

@@ -98,6 +98,9 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     server.tcp_port = listeners.port();
     server.config_file = config_file;
     server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+    server.replication_seed.store(random.next_u64(), Ordering::Relaxed);
+    server.machine = crate::runtime::process::machine();
+    server.system_memory_bytes = crate::runtime::process::system_memory_bytes();
     let driver = crate::runtime::driver::choose(config.get_word(crate::param!("driver")))?;
     server.multiplexing_api = driver.name().to_string();
     if let Some(warning) = driver.warning() {
@@ -144,6 +147,7 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     let outside = Arc::new(Outside::new(outside, meeting, server.clone(), shared_config.clone()));
     let unix = unix_path.is_some();
     listeners.accept(outside.clone())?;
+    server.memory_startup_bytes.store(crate::stats::memory::used_bytes(), Ordering::Relaxed);
     tracing::info!("Server initialized");
     if server.tcp_port != 0 {
         tracing::info!("Ready to accept connections tcp");
