@@ -25,6 +25,7 @@ pub mod notify;
 pub mod open_files;
 #[cfg(not(loom))]
 pub mod driver;
+pub mod process;
 pub mod ring;
 pub mod shelf;
 mod sync;

@@ -102,6 +102,19 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     };
     let (driver, warning) = driver::probe(choice).map_err(io::Error::other)?;
     if let Some(warning) = warning {
+    let clock = Clock::real();
+    let mut random = Random::new(seed_from_os());
+    let run_id = (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect();
+    let mut server = ServerFacts::new(shards, TABLE.count(), run_id, clock.unix_ms());
+    server.tcp_port = listeners.port();
+    server.config_file = config_file;
+    server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+    server.replication_seed.store(random.next_u64(), Ordering::Relaxed);
+    server.machine = crate::runtime::process::machine();
+    server.system_memory_bytes = crate::runtime::process::system_memory_bytes();
+    let driver = crate::runtime::driver::choose(config.get_word(crate::param!("driver")))?;
+    server.multiplexing_api = driver.name().to_string();
+    if let Some(warning) = driver.warning() {
         tracing::warn!("{warning}");
     }
     let pidfile = write_pidfile(&config);
@@ -110,6 +123,7 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     let (server, stopped) = (plan.server.clone(), plan.stopped.clone());
     let outside = Arc::new(plan.start_cores(driver)?);
     listeners.accept(outside.clone())?;
+    server.memory_startup_bytes.store(crate::stats::memory::used_bytes(), Ordering::Relaxed);
     tracing::info!("Server initialized");
     if server.tcp_port != 0 {
         tracing::info!("Ready to accept connections tcp");
