@@ -105,7 +105,11 @@ impl LocalRing {
 
 impl fmt::Debug for DoorbellWaiter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("DoorbellWaiter").field("doorbell", &self.doorbell).field("in_flight", &self.poll.is_some()).finish()
+        formatter
+            .debug_struct("DoorbellWaiter")
+            .field("doorbell", &self.doorbell)
+            .field("in_flight", &self.poll.is_some())
+            .finish()
     }
 }
 
@@ -137,7 +141,10 @@ mod tests {
             }
             doorbell.prepare_to_park();
             if receiver.is_empty() {
-                monoio::time::timeout(Duration::from_secs(20), waiter.wait()).await.expect("a wake-up was lost").expect("a poll");
+                monoio::time::timeout(Duration::from_secs(20), waiter.wait())
+                    .await
+                    .expect("a wake-up was lost")
+                    .expect("a poll");
             } else {
                 doorbell.cancel_park();
             }
