@@ -7,8 +7,13 @@
 pub mod args;
 pub mod connection;
 pub mod context;
+mod docs;
 pub mod error;
+pub mod help;
+pub mod introspect;
+pub mod keys;
 pub mod request;
 pub mod spec;
 pub mod string;
+pub mod syntax;
 pub mod table;
