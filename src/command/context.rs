@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::config::Config;
+use crate::keyspace::entry::Entry;
 use crate::keyspace::{Key, KeyHasher, Keyspace, Turn};
 use crate::resp::reply::Reply;
 use crate::stats::server::ServerFacts;
@@ -48,6 +49,11 @@ impl<'a> Keyspaces<'a> {
         self.boxes.len()
     }
 
+    /// Number of logical databases.
+    pub fn databases_len(&self) -> usize {
+        self.boxes.iter().flatten().next().map_or(0, |keyspace| keyspace.databases_len())
+    }
+
     /// The one shard this command was sent to.
     pub fn only(&self) -> Option<usize> {
         self.only
@@ -91,6 +97,13 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn keyspace(&mut self, key: &Key<'_>) -> &mut Keyspace {
         self.keyspaces.of(key)
+    }
+
+    /// The entry of the key at an argument, counted as a hit or miss but not as a use (EXISTS, TTL, TYPE, OBJECT).
+    pub fn look(&mut self, index: usize) -> Option<Entry<'_>> {
+        let (key, database) = (self.key(index), self.database);
+        let turn = Turn { touch: false, ..self.turn };
+        self.keyspaces.of(&key).read(database, &key, turn)
     }
 
     /// Opens the key at an argument for writing in the client's database.

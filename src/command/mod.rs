@@ -11,6 +11,7 @@ mod docs;
 pub mod error;
 pub mod help;
 pub mod introspect;
+pub mod key;
 pub mod keys;
 pub mod request;
 pub mod spec;

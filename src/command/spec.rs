@@ -320,9 +320,14 @@ impl Command {
     };
 }
 
+/// One key at the given argument, with the given flags.
+pub const fn key_at(index: usize, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec { flags, begin: BeginSearch::Index(index), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, notes: "" }
+}
+
 /// One key at argument 1, with the given flags.
 const fn one(flags: &'static [&'static str]) -> KeySpec {
-    KeySpec { flags, begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, notes: "" }
+    key_at(1, flags)
 }
 
 /// All arguments from 1 on, every `step`, with the given flags.

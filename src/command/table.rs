@@ -5,7 +5,17 @@ use std::sync::LazyLock;
 use super::spec::{BeginSearch, Categories, Command, FindKeys, Flags, Run};
 
 /// Every family's rows.
-const FAMILIES: &[&[Command]] = &[super::connection::COMMANDS, super::introspect::COMMANDS, super::string::COMMANDS];
+const FAMILIES: &[&[Command]] = &[
+    super::connection::COMMANDS,
+    super::introspect::COMMANDS,
+    super::key::COMMANDS,
+    super::key::database::COMMANDS,
+    super::key::expire::COMMANDS,
+    super::key::object::COMMANDS,
+    super::key::rename::COMMANDS,
+    super::key::scan::COMMANDS,
+    super::string::COMMANDS,
+];
 
 const _: () = {
     let mut family = 0;

@@ -19,10 +19,12 @@
 
 pub mod clock;
 pub mod cpu;
-pub mod driver;
 pub mod doorbell;
 pub mod net;
 pub mod notify;
+pub mod open_files;
+#[cfg(not(loom))]
+pub mod driver;
 pub mod ring;
 pub mod shelf;
 mod sync;

@@ -127,8 +127,7 @@ impl Core {
     /// A pause is on for this command.
     pub(super) fn is_paused_for(&self, row: &Row) -> bool {
         let until_ms = self.server.paused_until_ms.load(Ordering::Acquire);
-        // Clients that manage pauses must be able to end them.
-        if until_ms <= self.clock.unix_ms() || matches!(row.parent, Some("client")) {
+        if until_ms <= self.clock.unix_ms() {
             return false;
         }
         let writes_only = self.server.paused_writes_only.load(Ordering::Relaxed);
@@ -269,13 +268,13 @@ impl Core {
         }
     }
 
-    /// Ten times a second: expiry, freeing, pauses, idle clients.
-    pub fn cron(&mut self) {
+    /// Ten times a second: expiry, freeing, pauses, idle clients. True when it should come again soon.
+    pub fn cron(&mut self) -> bool {
         self.refresh_config();
         self.resume_paused();
         let now_ms = self.clock.unix_ms();
         self.close_idle(now_ms);
-        self.exchange.cron(&mut self.cron, now_ms, &self.clock, &self.server);
+        self.exchange.cron(&mut self.cron, now_ms, &self.clock, &self.server)
     }
 
     fn close_idle(&mut self, now_ms: i64) {

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::command::table::Row;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
-use crate::resp::request::{BigRead, ParseEnd, RequestLimits, Requests};
+use crate::resp::request::{ParseEnd, RequestLimits, Requests};
 use crate::runtime::clock::Clock;
 use crate::shard::batch::Batch;
 use crate::shard::exchange::Exchange;
@@ -280,23 +280,18 @@ impl Core {
         }
         let limits = RequestLimits {
             bulk_bytes_max: self.config.get_u64(crate::param!("proto-max-bulk-len")),
+            query_buffer_bytes_max: self.config.get_u64(crate::param!("client-query-buffer-limit")),
             authenticated: session.client.authenticated,
         };
-        // What a client may send changes with its authentication, so until then it is one command at a time.
-        let commands_max = if session.client.authenticated { commands_max } else { 1 };
-        let (end, consumed) = session.parser.parse(&session.buffer, &limits, commands_max, requests);
+        let (end, consumed) = session.parser.parse(&session.buffer, 0, &limits, commands_max, requests);
         session.consumed = consumed;
         session.next = 0;
         session.more_input = false;
         match end {
             ParseEnd::NeedMore => {}
             ParseEnd::CommandLimit => session.more_input = true,
-            ParseEnd::BigArgument { start, bytes } => {
-                let mut big = BigRead::new(bytes);
-                big.take_from(&session.buffer[start..]);
-                session.buffer.truncate(start);
-                session.big = Some(big);
-            }
+            ParseEnd::BigArgument(big) => session.big = Some(big),
+            ParseEnd::QueryBufferLimit => session.over_limit = true,
             ParseEnd::Error(error) => {
                 session.protocol_error = Some(error);
             }
@@ -315,7 +310,17 @@ impl Core {
         }
         if let Some(error) = session.protocol_error.take() {
             self.stats().count_error("ERR");
-            session.reply().error_bytes(&error.text());
+            error.write(session.reply());
+            session.closing = true;
+            return self.after_input(session);
+        }
+        if session.over_limit {
+            tracing::warn!(
+                "Closing client that reached max query buffer length: id={} addr={}",
+                session.client.id,
+                session.client.address
+            );
+            self.stats().query_limit_disconnections.add(1);
             session.closing = true;
             return self.after_input(session);
         }
