@@ -82,7 +82,8 @@ fn one_thread_allocates_and_another_frees() {
 fn threads_come_and_go(rounds: usize) {
     let lost = change(|| {
         for _ in 0..rounds {
-            let threads: Vec<_> = (0..4).map(|_| thread::spawn(|| LATE.with(|late| late.0.set(Some(Vec::with_capacity(BIG)))))).collect();
+            let threads: Vec<_> =
+                (0..4).map(|_| thread::spawn(|| LATE.with(|late| late.0.set(Some(Vec::with_capacity(BIG)))))).collect();
             for thread in threads {
                 assert!(thread.join().is_ok());
             }

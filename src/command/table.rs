@@ -14,6 +14,11 @@ const FAMILIES: &[&[Command]] = &[
     super::key::object::COMMANDS,
     super::key::rename::COMMANDS,
     super::key::scan::COMMANDS,
+    super::client::COMMANDS,
+    super::config::COMMANDS,
+    super::connection::COMMANDS,
+    super::debug::COMMANDS,
+    super::server::COMMANDS,
     super::string::COMMANDS,
 ];
 
@@ -89,19 +94,22 @@ pub struct Table {
 pub static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
 impl Row {
-    fn derive(command: &'static Command, parent: Option<&'static str>, next_id: &mut usize) -> Row {
+    fn derive(command: &'static Command, parent: Option<&'static Command>, next_id: &mut usize) -> Row {
+        let hidden = parent.is_some_and(|parent| parent.flags.has(Flags::HIDDEN_SUBCOMMANDS));
+        let parent = parent.map(|parent| parent.name);
         let id = *next_id;
         *next_id += 1;
         let full_name = match parent {
             None => command.name,
             // Made once per start and kept for good, like the row itself.
+            Some(parent) if hidden => parent,
             Some(parent) => Box::leak([parent, "|", command.name].concat().into_boxed_str()),
         };
         let LegacyRange { first_key, last_key, key_step, movable } = legacy_range(command);
         let flags = if movable { command.flags.and(Flags::MOVABLE_KEYS) } else { command.flags };
         let categories = all_categories(command);
         let subcommands =
-            command.subcommands.iter().map(|sub| Row::derive(sub, Some(command.name), next_id)).collect();
+            command.subcommands.iter().map(|sub| Row::derive(sub, Some(command), next_id)).collect();
         Row { command, id, full_name, flags, categories, parent, first_key, last_key, key_step, subcommands }
     }
 
@@ -123,7 +131,7 @@ impl Row {
 
     /// The subcommands that COMMAND shows.
     pub fn visible_subcommands(&'static self) -> &'static [Row] {
-        &self.subcommands
+        if self.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) { &[] } else { &self.subcommands }
     }
 
     /// The subcommand of this name, in any case.
@@ -225,7 +233,11 @@ impl Table {
     pub fn find_full(&'static self, name: &[u8]) -> Option<&'static Row> {
         match memchr::memchr(b'|', name) {
             None => self.find(name),
-            Some(at) => self.find(&name[..at])?.subcommand(&name[at + 1..]),
+            Some(at) => {
+                let container = self.find(&name[..at])?;
+                let row = container.subcommand(&name[at + 1..])?;
+                (!container.visible_subcommands().is_empty()).then_some(row)
+            }
         }
     }
 

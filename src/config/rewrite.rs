@@ -30,9 +30,19 @@ type Line = (Vec<u8>, bool);
 /// `users` are the lines that describe the users (`user default on …`); they are dropped when `aclfile` is set, since
 /// that file holds them then.
 pub fn rewrite(config: &Config, old_file: &[u8], users: &[Vec<u8>]) -> Vec<u8> {
+    rewritten(config, old_file, users, false)
+}
+
+/// As `rewrite`, with the parameters at their defaults too (DEBUG CONFIG-REWRITE-FORCE-ALL).
+pub fn rewrite_all(config: &Config, old_file: &[u8], users: &[Vec<u8>]) -> Vec<u8> {
+    rewritten(config, old_file, users, true)
+}
+
+fn rewritten(config: &Config, old_file: &[u8], users: &[Vec<u8>], all: bool) -> Vec<u8> {
     let mut page = Page::read(old_file);
     for (index, row) in PARAMETERS.iter().enumerate() {
-        page.replace(row.name, lines(config, index));
+        let lines = lines(config, index);
+        page.replace(row.name, lines.into_iter().map(|(line, needed)| (line, needed || all)).collect());
     }
     let aclfile = config.get_bytes(crate::param!("aclfile"));
     let users = users.iter().filter(|_| aclfile.is_empty());

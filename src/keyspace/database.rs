@@ -278,4 +278,4 @@ pub(super) fn hash_of_entry(hasher: &KeyHasher, at: std::ptr::NonNull<u8>) -> u6
 
 #[cfg(test)]
 #[path = "database_tests.rs"]
-mod tests;
+pub(super) mod tests;

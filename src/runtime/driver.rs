@@ -3,13 +3,23 @@
 //! [`probe`] is asked once at start; every core then calls [`run`] on its own thread with the answer. A ring belongs to the thread that made it (`SINGLE_ISSUER`), so the
 //! runtime is built where it runs.
 //!
-//! Which ring flags, and why (monoio 0.2.4, measured with `benches/floor.rs`; the figures are in `bench-results/`):
+//! Which ring flags, and why. CPU per request of `benches/floor.rs` against the first choice (monoio 0.2.4, kernel 6.18, AMD EPYC, 2 cores, server and client pinned apart,
+//! redis-benchmark PING_MBULK with 50 connections, medians of 9 and 5 interleaved rounds):
 //!
-//! * `SINGLE_ISSUER | COOP_TASKRUN` (kernel 6.0): completions are prepared whenever the core enters the kernel, not by interrupting it. First choice.
-//! * `COOP_TASKRUN` (5.19): the same with a lock that is never contended.
-//! * no flags: every completion interrupts the core. Dearer than epoll, so taken only when io_uring is asked for by name.
-//! * `DEFER_TASKRUN` (6.1) would save a few per cent more, but prepares completions only in calls that ask for events. monoio's `submit`, all that a core calls while it has tasks
-//!   to run, never asks: a core that is kept busy would hear nothing from its sockets. `a_busy_core_still_hears` fails with it.
+//! | | kernel | pipeline 1 | pipeline 16 |
+//! |---|---|---|---|
+//! | `SINGLE_ISSUER`, `COOP_TASKRUN` | 6.0 | 7.13 µs | 0.463 µs |
+//! | `COOP_TASKRUN` | 5.19 | × 1.01 | × 1.01 |
+//! | no flags | 5.6 | × 1.59 | × 1.55 |
+//! | epoll | | × 0.98 | × 0.99 |
+//! | `SINGLE_ISSUER`, `DEFER_TASKRUN` | 6.1 | × 0.97 | × 1.00 |
+//!
+//! Without flags every completion interrupts the core: dearer than epoll, so taken only when io_uring is asked for by name. `DEFER_TASKRUN` prepares completions only in calls
+//! that ask for events, and monoio's `submit`, all that a core calls while it has tasks to run, never asks: a core that is kept busy would hear nothing from its sockets
+//! (the test `a_busy_core_still_hears` fails with it). Three per cent are not worth that. epoll is on a par for sockets; what io_uring adds is files and fsync without blocking.
+//!
+//! Two more habits of monoio that whoever writes a task must know: timers are looked at only when the core parks, so tasks that wake each other without end hold them up;
+//! and nobody may wake himself in a loop (see [`run`]).
 
 use std::{future::Future, io, mem::ManuallyDrop};
 
@@ -84,7 +94,10 @@ pub fn probe(choice: DriverChoice) -> Result<(DriverKind, Option<String>), Strin
 }
 
 /// [`probe`] with another way to try a ring.
-fn probe_with(choice: DriverChoice, try_ring: impl Fn(RingFlags) -> io::Result<()>) -> Result<(DriverKind, Option<String>), String> {
+fn probe_with(
+    choice: DriverChoice,
+    try_ring: impl Fn(RingFlags) -> io::Result<()>,
+) -> Result<(DriverKind, Option<String>), String> {
     let candidates: &[RingFlags] = match choice {
         DriverChoice::Epoll => return Ok((DriverKind::Epoll, None)),
         DriverChoice::Auto => &[RingFlags::SingleIssuerCooperative, RingFlags::Cooperative],
@@ -95,7 +108,9 @@ fn probe_with(choice: DriverChoice, try_ring: impl Fn(RingFlags) -> io::Result<(
         match try_ring(*flags) {
             Ok(()) => return Ok((DriverKind::IoUring(*flags), None)),
             // A flag this kernel does not know yet.
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => refusal = "the kernel is older than 5.19".to_owned(),
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                refusal = "the kernel is older than 5.19".to_owned()
+            }
             Err(error) => {
                 refusal = error.to_string();
                 break;
@@ -104,7 +119,10 @@ fn probe_with(choice: DriverChoice, try_ring: impl Fn(RingFlags) -> io::Result<(
     }
     match choice {
         DriverChoice::IoUring => Err(format!("io_uring is not available: {refusal}. {ADVICE}")),
-        _ => Ok((DriverKind::Epoll, Some(format!("io_uring is not available: {refusal}. Running on epoll instead. {ADVICE}")))),
+        _ => Ok((
+            DriverKind::Epoll,
+            Some(format!("io_uring is not available: {refusal}. Running on epoll instead. {ADVICE}")),
+        )),
     }
 }
 
@@ -149,7 +167,9 @@ fn try_ring(flags: RingFlags) -> io::Result<()> {
 pub fn run<F: Future>(kind: DriverKind, future: F) -> io::Result<F::Output> {
     match kind {
         DriverKind::IoUring(flags) => {
-            let builder = RuntimeBuilder::<IoUringDriver>::new().uring_builder(flags.builder()).with_entries(limits::RING_SUBMISSIONS);
+            let builder = RuntimeBuilder::<IoUringDriver>::new()
+                .uring_builder(flags.builder())
+                .with_entries(limits::RING_SUBMISSIONS);
             let runtime: Runtime<TimeDriver<IoUringDriver>> = builder.enable_timer().build()?;
             Ok(ManuallyDrop::new(runtime).block_on(future))
         }

@@ -17,7 +17,9 @@ use super::*;
 
 /// A kernel that accepts these flags and answers others with this error.
 fn kernel(accepts: &'static [RingFlags], otherwise: i32) -> impl Fn(RingFlags) -> io::Result<()> {
-    move |flags| if accepts.contains(&flags) { Ok(()) } else { Err(io::Error::from_raw_os_error(otherwise)) }
+    move |flags| {
+        if accepts.contains(&flags) { Ok(()) } else { Err(io::Error::from_raw_os_error(otherwise)) }
+    }
 }
 
 #[test]
@@ -45,7 +47,11 @@ fn a_refusal_means_epoll_and_one_line() {
         assert_eq!(kind, DriverKind::Epoll);
         assert!(warning.contains(&text) && !warning.contains('\n'), "{warning}");
         assert!(probe_with(DriverChoice::IoUring, kernel(&[], error)).is_err_and(|line| line.contains(&text)));
-        assert_eq!(probe_with(DriverChoice::Epoll, kernel(&[], error)), Ok((DriverKind::Epoll, None)), "not even asked");
+        assert_eq!(
+            probe_with(DriverChoice::Epoll, kernel(&[], error)),
+            Ok((DriverKind::Epoll, None)),
+            "not even asked"
+        );
     }
     let tries = Cell::new(0);
     let refuse = |_| {

@@ -114,6 +114,7 @@ where
                 session.client.bytes_in += count as u64;
                 session.input_ended |= count == 0;
             }
+            core.stats().reads.add(1);
             core.stats().bytes_in.add(count as u64);
             true
         }
@@ -189,6 +190,7 @@ where
             (send_pieces(&mut half, bytes, shared).await, Vec::new())
         };
         let mut core = worker.core();
+        core.stats().writes.add(1);
         core.stats().bytes_out.add(total as u64);
         if let Some(session) = core.session(link.key) {
             session.client.bytes_out += total as u64;

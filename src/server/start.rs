@@ -110,6 +110,7 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     let (server, stopped) = (plan.server.clone(), plan.stopped.clone());
     let outside = Arc::new(plan.start_cores(driver)?);
     listeners.accept(outside.clone())?;
+    server.memory_startup_bytes.store(crate::stats::memory::used_bytes(), Ordering::Relaxed);
     tracing::info!("Server initialized");
     if server.tcp_port != 0 {
         tracing::info!("Ready to accept connections tcp");
@@ -158,6 +159,9 @@ impl Plan {
         server.config_file = config_file;
         server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         server.multiplexing_api = driver.name().to_string();
+        server.replication_seed.store(random.next_u64(), Ordering::Relaxed);
+        server.machine = crate::runtime::process::machine();
+        server.system_memory_bytes = crate::runtime::process::system_memory_bytes();
         let lfu = config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
         server.lfu_policy.store(lfu, Ordering::Relaxed);
         let databases = config.get_usize(crate::param!("databases"));

@@ -59,6 +59,10 @@ pub const BATCHES_PER_SESSION_MAX: usize = 16;
 /// Spins before a box that is not on its shelf counts as missed: its taker may have been descheduled.
 pub const SHELF_SPINS: u32 = 32;
 
+/// Longest DEBUG SLEEP, in milliseconds. Beyond: it sleeps no longer.
+pub const DEBUG_SLEEP_MS_MAX: u64 = 60 * 60 * 1000;
+
+
 /// Commands whose keys are prefetched before the first of them runs.
 pub const PREFETCH_WINDOW: usize = 32;
 
