@@ -118,13 +118,13 @@ flags! {
 }
 
 impl Flags {
+    /// May be replicated although it is not a write. Not shown by COMMAND INFO.
+    pub const MAY_REPLICATE: Flags = Flags(1 << 14);
     /// Only as far as `enable-debug-command` allows. Not shown by COMMAND INFO.
     pub const PROTECTED: Flags = Flags(1 << 30);
     /// The subcommands are an inner matter: COMMAND does not show them, and a subcommand that has no row (or not with this
     /// number of arguments) goes to the container's own handler.
     pub const HIDDEN_SUBCOMMANDS: Flags = Flags(1 << 31);
-    /// May be replicated although it is not a write. Not shown by COMMAND INFO.
-    pub const MAY_REPLICATE: Flags = Flags(1 << 14);
     /// No flag.
     pub const NONE: Flags = Flags(0);
     /// Both sets together.

@@ -131,7 +131,7 @@ impl Row {
 
     /// The subcommands that COMMAND shows.
     pub fn visible_subcommands(&'static self) -> &'static [Row] {
-        &self.subcommands
+        if self.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) { &[] } else { &self.subcommands }
     }
 
     /// The subcommand of this name, in any case.
@@ -233,7 +233,11 @@ impl Table {
     pub fn find_full(&'static self, name: &[u8]) -> Option<&'static Row> {
         match memchr::memchr(b'|', name) {
             None => self.find(name),
-            Some(at) => self.find(&name[..at])?.subcommand(&name[at + 1..]),
+            Some(at) => {
+                let container = self.find(&name[..at])?;
+                let row = container.subcommand(&name[at + 1..])?;
+                (!container.visible_subcommands().is_empty()).then_some(row)
+            }
         }
     }
 
