@@ -9,6 +9,9 @@ pub mod connection;
 pub mod context;
 pub mod error;
 pub mod request;
+pub mod scatter;
 pub mod spec;
 pub mod string;
 pub mod table;
+#[cfg(test)]
+pub mod testing;

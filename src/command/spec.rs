@@ -307,12 +307,12 @@ impl Command {
 }
 
 /// One key at argument 1, with the given flags.
-const fn one(flags: &'static [&'static str]) -> KeySpec {
+pub const fn one(flags: &'static [&'static str]) -> KeySpec {
     KeySpec { flags, begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, notes: "" }
 }
 
 /// All arguments from 1 on, every `step`, with the given flags.
-const fn all(flags: &'static [&'static str], step: usize) -> KeySpec {
+pub const fn all(flags: &'static [&'static str], step: usize) -> KeySpec {
     KeySpec { flags, begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step, limit: 0 }, notes: "" }
 }
 

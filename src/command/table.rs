@@ -5,7 +5,15 @@ use std::sync::LazyLock;
 use super::spec::{BeginSearch, Command, FindKeys, Flags, Run};
 
 /// Every family's rows.
-const FAMILIES: &[&[Command]] = &[super::connection::COMMANDS, super::string::COMMANDS];
+const FAMILIES: &[&[Command]] = &[
+    super::connection::COMMANDS,
+    super::string::read::COMMANDS,
+    super::string::write::COMMANDS,
+    super::string::edit::COMMANDS,
+    super::string::number::COMMANDS,
+    super::string::several::COMMANDS,
+    super::string::lcs::COMMANDS,
+];
 
 const _: () = {
     let mut family = 0;

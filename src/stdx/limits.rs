@@ -118,3 +118,6 @@ pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
 /// Threads that count their allocations in a cell of their own, plus one cell that all later threads share (slower, not wrong).
 pub const MEMORY_CELLS: usize = 2 * SHARDS_MAX;
 const _: () = assert!(MEMORY_CELLS > SHARDS_MAX, "every core counts in a cell of its own");
+
+/// Length up to which a string that is edited in place doubles its buffer, in bytes. Beyond: it gets an eighth more at a time.
+pub const STRING_DOUBLING_BYTES_MAX: usize = 1024 * 1024;
