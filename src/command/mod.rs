@@ -5,11 +5,19 @@
 //! a file; what must happen elsewhere they return as data.
 
 pub mod args;
+pub mod client;
+pub mod config;
 pub mod connection;
 pub mod context;
+pub mod debug;
+mod debug_digest;
 pub mod error;
+pub mod key;
+pub mod help;
+pub mod info;
 pub mod request;
 pub mod scatter;
+pub mod server;
 pub mod spec;
 pub mod string;
 pub mod table;

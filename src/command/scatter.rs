@@ -11,7 +11,7 @@ use super::spec::{Merge, Scatter};
 /// A scattered command with all its keyspaces in hand.
 pub fn run_whole(scatter: &Scatter, context: &mut Context<'_>) -> Result<(), CommandError> {
     let count = context.args.len();
-    if (count - 1) % scatter.step != 0 {
+    if !(count - 1).is_multiple_of(scatter.step) {
         return Err(CommandError::Arity(context.command));
     }
     let items = (1..count).step_by(scatter.step);

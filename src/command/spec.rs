@@ -117,6 +117,11 @@ flags! {
 }
 
 impl Flags {
+    /// Only as far as `enable-debug-command` allows. Not shown by COMMAND INFO.
+    pub const PROTECTED: Flags = Flags(1 << 30);
+    /// The subcommands are an inner matter: COMMAND does not show them, and a subcommand that has no row (or not with this
+    /// number of arguments) goes to the container's own handler.
+    pub const HIDDEN_SUBCOMMANDS: Flags = Flags(1 << 31);
     /// No flag.
     pub const NONE: Flags = Flags(0);
     /// Both sets together.
@@ -306,9 +311,14 @@ impl Command {
     };
 }
 
+/// One key at the given argument, with the given flags.
+pub const fn key_at(index: usize, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec { flags, begin: BeginSearch::Index(index), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, notes: "" }
+}
+
 /// One key at argument 1, with the given flags.
 pub const fn one(flags: &'static [&'static str]) -> KeySpec {
-    KeySpec { flags, begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, notes: "" }
+    key_at(1, flags)
 }
 
 /// All arguments from 1 on, every `step`, with the given flags.

@@ -6,13 +6,23 @@ use super::spec::{BeginSearch, Command, FindKeys, Flags, Run};
 
 /// Every family's rows.
 const FAMILIES: &[&[Command]] = &[
+    super::key::COMMANDS,
+    super::key::database::COMMANDS,
+    super::key::expire::COMMANDS,
+    super::key::object::COMMANDS,
+    super::key::rename::COMMANDS,
+    super::key::scan::COMMANDS,
+    super::client::COMMANDS,
+    super::config::COMMANDS,
     super::connection::COMMANDS,
-    super::string::read::COMMANDS,
-    super::string::write::COMMANDS,
+    super::debug::COMMANDS,
+    super::server::COMMANDS,
     super::string::edit::COMMANDS,
-    super::string::number::COMMANDS,
-    super::string::several::COMMANDS,
     super::string::lcs::COMMANDS,
+    super::string::number::COMMANDS,
+    super::string::read::COMMANDS,
+    super::string::several::COMMANDS,
+    super::string::write::COMMANDS,
 ];
 
 const _: () = {
@@ -43,8 +53,7 @@ pub const fn check(rows: &[Command]) {
         assert!(row.arity != 0, "a row has an arity");
         assert!(!row.summary.is_empty(), "a row says what it does");
         assert!(!(row.flags.has(Flags::WRITE) && row.flags.has(Flags::READONLY)), "a command writes or only reads");
-        assert!(matches!(row.run, Run::Container) != row.subcommands.is_empty() || row.subcommands.is_empty() != matches!(row.run, Run::Container),
-            "a container has subcommands");
+        assert!(!(matches!(row.run, Run::Container) && row.subcommands.is_empty()), "a container has subcommands");
         if let Run::Keyed(_) | Run::Scatter(_) = row.run {
             assert!(!row.keys.is_empty(), "a keyed command says where its keys are");
         }
@@ -84,17 +93,20 @@ pub struct Table {
 pub static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
 impl Row {
-    fn derive(command: &'static Command, parent: Option<&'static str>, next_id: &mut usize) -> Row {
+    fn derive(command: &'static Command, parent: Option<&'static Command>, next_id: &mut usize) -> Row {
+        let hidden = parent.is_some_and(|parent| parent.flags.has(Flags::HIDDEN_SUBCOMMANDS));
+        let parent = parent.map(|parent| parent.name);
         let id = *next_id;
         *next_id += 1;
         let full_name = match parent {
             None => command.name,
             // Made once per start and kept for good, like the row itself.
+            Some(parent) if hidden => parent,
             Some(parent) => Box::leak([parent, "|", command.name].concat().into_boxed_str()),
         };
         let (first_key, last_key, key_step) = legacy_range(command);
         let subcommands =
-            command.subcommands.iter().map(|sub| Row::derive(sub, Some(command.name), next_id)).collect();
+            command.subcommands.iter().map(|sub| Row::derive(sub, Some(command), next_id)).collect();
         Row { command, id, full_name, parent, first_key, last_key, key_step, subcommands }
     }
 
@@ -153,6 +165,7 @@ impl Table {
         for (index, row) in rows.iter().enumerate() {
             let mut slot = slot_of(row.command.name.as_bytes());
             while slots[slot] != u16::MAX {
+                assert!(rows[slots[slot] as usize].command.name != row.command.name, "a name belongs to one row");
                 slot = (slot + 1) % SLOTS;
             }
             slots[slot] = index as u16;

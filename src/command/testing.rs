@@ -102,7 +102,7 @@ impl Harness {
     /// Runs a line, quoted as in redis-cli, and returns the reply as it would be sent.
     #[track_caller]
     pub fn run(&mut self, line: &str) -> String {
-        String::from_utf8_lossy(&sent(self.run_for_reply(line))).into_owned()
+        String::from_utf8_lossy(&self.run_for_reply(line).to_vec()).into_owned()
     }
 
     /// As `run`, with the reply in its parts.
@@ -114,7 +114,7 @@ impl Harness {
 
     /// Runs a command given as its arguments.
     pub fn run_args(&mut self, arguments: &[&[u8]]) -> Vec<u8> {
-        sent(self.dispatch(&Line::new(arguments.iter().copied())))
+        self.dispatch(&Line::new(arguments.iter().copied())).to_vec()
     }
 
     /// As `run_args`; returns the buffers that large arguments arrived in.
@@ -167,12 +167,18 @@ impl Harness {
         self.client.protocol = Protocol::Resp3;
     }
 
+    /// The large strings that the reply to a line keeps by reference.
+    #[track_caller]
+    pub fn run_for_shared(&mut self, line: &str) -> Vec<Bytes> {
+        self.run_for_reply(line).take_parts().1.into_iter().map(|(_, bytes)| bytes).collect()
+    }
+
     fn dispatch(&mut self, line: &Line) -> Reply {
         let mut reply = Reply::new(self.client.protocol);
         let result = find(line.args()).and_then(|row| self.run_row(row, line.args(), &mut reply));
         if let Err(error) = result {
             reply.truncate(0);
-            reply.error(&error.text());
+            reply.error(error.text().as_bytes());
         }
         reply
     }
@@ -216,6 +222,7 @@ impl Harness {
             config: &self.config,
             server: &self.server,
             now_ms: self.now_ms,
+            now_us: self.now_ms * 1000,
             command: row.full_name,
         }
     }
@@ -228,17 +235,4 @@ fn find(args: Args<'_>) -> Result<&'static Row, CommandError> {
         row = row.subcommand(args.get(1)).ok_or(CommandError::Text("ERR unknown subcommand"))?;
     }
     if row.accepts(args.len()) { Ok(row) } else { Err(CommandError::Arity(row.full_name)) }
-}
-
-/// The bytes a client would get.
-fn sent(reply: Reply) -> Vec<u8> {
-    let (bytes, shared) = reply.into_parts();
-    let (mut all, mut from) = (Vec::new(), 0);
-    for (at, large) in shared {
-        all.extend_from_slice(&bytes[from..at]);
-        all.extend_from_slice(&large);
-        from = at;
-    }
-    all.extend_from_slice(&bytes[from..]);
-    all
 }

@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn writing_over_across_and_behind_the_end() {
-        let table: &[(&[u8], usize, &[u8], &[u8])] = &[
+        type Case = (&'static [u8], usize, &'static [u8], &'static [u8]);
+        let table: &[Case] = &[
             (b"", 0, b"abc", b"abc"),
             (b"", 2, b"x", b"\0\0x"),
             (b"abc", 1, b"X", b"aXc"),

@@ -79,7 +79,7 @@ pub const ALLOWANCES: &[Allowance] = &[
     rule(
         &["DBSIZE"],
         Tolerance::SameType,
-        "expired keys count until someone finds them; CompareState finds them first and compares the number",
+        "expired keys count until someone finds them; CompareState waits until they are found",
     ),
     rule(&["TIME"], Tolerance::SameType, "read at different moments"),
     rule(

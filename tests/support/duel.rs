@@ -2,18 +2,22 @@
 
 use super::client::Client;
 use super::compare::{Tolerance, agree, within};
-use super::generate::{CONNECTIONS, DATABASES, KEYS, Move, Request};
+use super::generate::{CONNECTIONS, DATABASES, Move, Request};
 use super::server::{Server, Target};
 use super::text::command_line;
 use super::value::{Value, parse};
 use std::collections::BTreeSet;
 use std::io;
+use std::time::{Duration, Instant};
 
 /// Bound on the steps of one full SCAN.
 const SCAN_STEPS_MAX: usize = 100_000;
 
+/// Longest time an expired key may be counted by DBSIZE.
+const EXPIRED_FOUND_MAX: Duration = Duration::from_secs(5);
+
 /// Alters a reply of our side on purpose, to show that the comparison notices.
-pub type Fault = fn(&Request, &mut Vec<u8>);
+pub type Fault = fn(&Request, &mut [u8]);
 
 /// How a value of each type is read whole, and whether its order is promised.
 const READERS: &[(&str, &[&str], &[&str], bool)] = &[
@@ -233,17 +237,12 @@ impl Duel {
     }
 
     fn compare_db(&mut self, db: usize) -> Result<(), String> {
-        // EXISTS finds the expired keys of the pool, so that they are gone on both sides before keys are counted.
-        let mut touch_all = words(&["EXISTS"]);
-        touch_all.extend(KEYS.iter().map(|key| key.to_vec()));
         let opening = [
             (words(&["SELECT", &db.to_string()]), None),
-            (touch_all, None),
             (words(&["KEYS", "*"]), Some(Tolerance::AnyOrder)),
-            (words(&["DBSIZE"]), None),
         ];
         let replies = self.ask_and_compare(&opening)?;
-        let keys: BTreeSet<Vec<u8>> = replies[2].items().iter().map(Value::plain).collect();
+        let keys: BTreeSet<Vec<u8>> = replies[1].items().iter().map(Value::plain).collect();
         for side in [&mut self.ours, &mut self.theirs] {
             let scanned =
                 scan(side).map_err(|error| format!("{:?}: SCAN: {error}", side.target))?;
@@ -255,6 +254,7 @@ impl Duel {
                     keys.len()
                 ));
             }
+            await_size(side, keys.len())?;
         }
         let mut questions = Vec::new();
         for key in &keys {
@@ -288,6 +288,26 @@ fn with_key(command: &[&str], key: &[u8], rest: &[&str]) -> Vec<Vec<u8>> {
     arguments.push(key.to_vec());
     arguments.extend(words(rest));
     arguments
+}
+
+/// Waits until DBSIZE is `keys`: expired keys count until the server finds them, which it must do by itself and soon.
+fn await_size(side: &mut Side, keys: usize) -> Result<(), String> {
+    let deadline = Instant::now() + EXPIRED_FOUND_MAX;
+    loop {
+        let size = side
+            .control
+            .try_call(&["DBSIZE"])
+            .map_err(|error| format!("DBSIZE: {error}"))?;
+        if size == Value::Integer(keys as i64) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!(
+                "DBSIZE of {:?} stays at {size}, KEYS * gives {keys}",
+                side.target
+            ));
+        }
+    }
 }
 
 /// All keys that a full SCAN in small steps returns.

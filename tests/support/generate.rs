@@ -2,6 +2,7 @@
 
 use super::grammar::{Kind, Node, Row, rows};
 use super::text::{encode_array, encode_inline};
+use std::ops::Range;
 
 /// Connections a duel holds open. The first half starts in RESP2, the second in RESP3.
 pub const CONNECTIONS: usize = 4;
@@ -104,6 +105,30 @@ const PATTERNS: &[&[u8]] = &[
     b"[a-c]",
     b"*[",
     b"no*",
+];
+
+/// Offsets that are refused, and one far out; never one that makes a huge string.
+const ODD_OFFSETS: &[&str] = &[
+    "-1",
+    "2000",
+    "536870912",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "abc",
+    "9223372036854775808",
+];
+
+const ODD_COUNTS: &[&str] = &["0", "-1", "abc", "1000", "9223372036854775808"];
+
+const ODD_DATABASES: &[&str] = &["16", "-1", "abc", "", "99999999999", "9223372036854775808"];
+
+const ODD_CURSORS: &[&str] = &[
+    "abc",
+    "1x",
+    "18446744073709551616",
+    "18446744073709551615",
+    "9223372036854775808",
+    "7",
 ];
 
 const NAMES: &[&[u8]] = &[b"worker", b"a:b-c", b"", b"with space", b"line\n", b"\xff"];
@@ -238,15 +263,15 @@ impl Generator {
                     .all(|b| b.is_ascii_alphanumeric() || b"-:.{}".contains(b))
         };
         let inline = self.rng.chance(5) && arguments.iter().all(plain);
-        let noise: &'static [u8] = if self.rng.chance(2) {
-            *self.rng.pick(NOISE)
+        let noise = if self.rng.chance(2) {
+            Some(self.rng.pick(NOISE))
         } else {
-            b""
+            None
         };
         Request {
             arguments,
             inline,
-            noise,
+            noise: noise.copied().unwrap_or_default(),
         }
     }
 
@@ -313,74 +338,48 @@ impl Generator {
         match kind {
             Kind::Key => self.rng.pick(KEYS).to_vec(),
             Kind::Value => self.string(),
-            Kind::Integer if self.rng.chance(70) => self.small(-20, 200),
-            Kind::Integer => self.rng.pick(INTEGERS).as_bytes().to_vec(),
-            Kind::Float if self.rng.chance(40) => format!(
-                "{}.{}",
-                self.rng.below(2000) as i64 - 1000,
-                self.rng.below(1000)
-            )
-            .into_bytes(),
+            Kind::Integer => self.mostly(70, -20..200, INTEGERS),
+            Kind::Float if self.rng.chance(40) => {
+                let whole = self.rng.below(2000) as i64 - 1000;
+                format!("{whole}.{}", self.rng.below(1000)).into_bytes()
+            }
             Kind::Float => self.rng.pick(FLOATS).as_bytes().to_vec(),
-            Kind::Index if self.rng.chance(90) => self.small(-15, 30),
-            Kind::Index => self.rng.pick(INTEGERS).as_bytes().to_vec(),
-            Kind::Offset if self.rng.chance(90) => self.small(0, 100),
-            Kind::Offset => self
-                .rng
-                .pick(&[
-                    "-1",
-                    "2000",
-                    "536870912",
-                    "9223372036854775807",
-                    "-9223372036854775808",
-                    "abc",
-                    "9223372036854775808",
-                ])
-                .as_bytes()
-                .to_vec(),
-            Kind::Count if self.rng.chance(90) => self.small(1, 30),
-            Kind::Count => self
-                .rng
-                .pick(&["0", "-1", "abc", "1000", "9223372036854775808"])
-                .as_bytes()
-                .to_vec(),
-            Kind::Seconds => self.relative(1_000, 100_000_000, "9223372036854775"),
-            Kind::Milliseconds => self.relative(1_000_000, 100_000_000_000, "9223372036854775807"),
+            Kind::Index => self.mostly(90, -15..30, INTEGERS),
+            Kind::Offset => self.mostly(90, 0..100, ODD_OFFSETS),
+            Kind::Count => self.mostly(90, 1..30, ODD_COUNTS),
+            Kind::Seconds => self.relative(1_000..100_000_000, "9223372036854775"),
+            Kind::Milliseconds => self.relative(1_000_000..100_000_000_000, "9223372036854775807"),
             Kind::UnixSeconds => self.absolute(1, "9223372036854775"),
             Kind::UnixMilliseconds => self.absolute(1000, "9223372036854775807"),
-            Kind::Db if self.rng.chance(92) => self.small(0, DATABASES as i64),
-            Kind::Db => self
-                .rng
-                .pick(&["16", "-1", "abc", "", "99999999999", "9223372036854775808"])
-                .as_bytes()
-                .to_vec(),
+            Kind::Db => self.mostly(92, 0..DATABASES as i64, ODD_DATABASES),
             Kind::Pattern => self.rng.pick(PATTERNS).to_vec(),
-            Kind::Cursor if self.rng.chance(80) => b"0".to_vec(),
-            Kind::Cursor => self
-                .rng
-                .pick(&[
-                    "abc",
-                    "1x",
-                    "18446744073709551616",
-                    "18446744073709551615",
-                    "9223372036854775808",
-                    "7",
-                ])
-                .as_bytes()
-                .to_vec(),
+            Kind::Cursor => self.mostly(80, 0..1, ODD_CURSORS),
             Kind::Name => self.rng.pick(NAMES).to_vec(),
         }
     }
 
-    /// An integer from `low` up to, not including, `high`.
-    fn small(&mut self, low: i64, high: i64) -> Vec<u8> {
-        let offset = self.rng.below(high.abs_diff(low));
-        low.saturating_add_unsigned(offset).to_string().into_bytes()
+    /// `percent` times in a hundred an integer of the range, otherwise one of the odd texts.
+    fn mostly(&mut self, percent: u64, range: Range<i64>, odd: &[&str]) -> Vec<u8> {
+        if self.rng.chance(percent) {
+            self.small(range)
+        } else {
+            self.rng.pick(odd).as_bytes().to_vec()
+        }
+    }
+
+    /// An integer of the range.
+    fn small(&mut self, range: Range<i64>) -> Vec<u8> {
+        let offset = self.rng.below(range.end.abs_diff(range.start));
+        range
+            .start
+            .saturating_add_unsigned(offset)
+            .to_string()
+            .into_bytes()
     }
 
     /// A relative expiry. Times that could be reached during the test are left out, and so are equal ones: GT and LT compare
     /// times that the two servers take at different moments.
-    fn relative(&mut self, low: i64, high: i64, overflowing: &str) -> Vec<u8> {
+    fn relative(&mut self, range: Range<i64>, overflowing: &str) -> Vec<u8> {
         match self.rng.below(20) {
             0 => b"0".to_vec(),
             1 => b"-1".to_vec(),
@@ -397,7 +396,7 @@ impl Generator {
                 ])
                 .as_bytes()
                 .to_vec(),
-            _ => self.small(low, high),
+            _ => self.small(range),
         }
     }
 
@@ -408,14 +407,14 @@ impl Generator {
             1 => b"-1".to_vec(),
             2 => overflowing.as_bytes().to_vec(),
             3 => self.rng.pick(INTEGERS).as_bytes().to_vec(),
-            4 | 5 => self.small(1, 1_000_000_000),
-            _ => self.small(4_102_444_800 * per_second, 5_000_000_000 * per_second),
+            4 | 5 => self.small(1..1_000_000_000),
+            _ => self.small(4_102_444_800 * per_second..5_000_000_000 * per_second),
         }
     }
 
     fn string(&mut self) -> Vec<u8> {
         match self.rng.below(20) {
-            0..6 => self.small(-1000, 100_000),
+            0..6 => self.small(-1000..100_000),
             6 | 7 => self.rng.pick(INTEGERS).as_bytes().to_vec(),
             8 | 9 => self.rng.pick(FLOATS).as_bytes().to_vec(),
             10 => Vec::new(),

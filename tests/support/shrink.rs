@@ -8,38 +8,81 @@ use std::time::{Duration, Instant};
 const TRIES_MAX: usize = 3_000;
 const TIME_MAX: Duration = Duration::from_secs(40);
 
+/// Longest list of which pairs are tried, too.
+const PAIRS_LENGTH_MAX: usize = 30;
+
+/// The search: what is left, and what it may still spend.
+struct Search<T, F> {
+    items: Vec<T>,
+    fails: F,
+    tries: usize,
+    deadline: Instant,
+}
+
 /// A smaller list that still fails. `fails` must give the same answer for the same list.
-pub fn minimise<T: Clone>(items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) -> Vec<T> {
-    let (mut items, mut tries) = (items, 0);
+pub fn minimise<T: Clone>(items: Vec<T>, fails: impl FnMut(&[T]) -> bool) -> Vec<T> {
     let deadline = Instant::now() + TIME_MAX;
-    let mut chunk = items.len().div_ceil(2);
-    while chunk > 0 && !items.is_empty() {
-        let mut removed_any = false;
-        let mut from = 0;
-        while from < items.len() {
-            if tries >= TRIES_MAX || Instant::now() > deadline {
-                return items;
-            }
-            tries += 1;
-            let to = (from + chunk).min(items.len());
-            let candidate: Vec<T> = items[..from].iter().chain(&items[to..]).cloned().collect();
-            if fails(&candidate) {
-                items = candidate;
-                removed_any = true;
-            } else {
-                from = to;
-            }
+    let mut search = Search {
+        items,
+        fails,
+        tries: 0,
+        deadline,
+    };
+    search.remove_chunks();
+    while search.remove_a_pair() {}
+    search.items
+}
+
+impl<T: Clone, F: FnMut(&[T]) -> bool> Search<T, F> {
+    /// Leaves out the items that `keep` (by position) does not name, if the rest still fails.
+    fn try_keeping(&mut self, keep: impl Fn(usize) -> bool) -> bool {
+        self.tries += 1;
+        let kept = self.items.iter().enumerate().filter(|(at, _)| keep(*at));
+        let candidate: Vec<T> = kept.map(|(_, item)| item.clone()).collect();
+        let fails = (self.fails)(&candidate);
+        if fails {
+            self.items = candidate;
         }
-        if chunk == 1 && !removed_any {
-            break;
-        }
-        chunk = if removed_any {
-            chunk.min(items.len().max(1))
-        } else {
-            chunk / 2
-        };
+        fails
     }
-    items
+
+    fn is_spent(&self) -> bool {
+        self.tries >= TRIES_MAX || Instant::now() > self.deadline
+    }
+
+    /// Removes chunks of half the list, a quarter, and so on down to single items, until none can go.
+    fn remove_chunks(&mut self) {
+        let mut chunk = self.items.len().div_ceil(2);
+        while chunk > 0 {
+            let (mut removed_any, mut from) = (false, 0);
+            while from < self.items.len() {
+                if self.is_spent() {
+                    return;
+                }
+                if self.try_keeping(|at| at < from || at >= from + chunk) {
+                    removed_any = true;
+                } else {
+                    from += chunk;
+                }
+            }
+            if !removed_any {
+                chunk /= 2;
+            }
+        }
+    }
+
+    /// Removes two items that need each other, such as the same SELECT on two connections.
+    fn remove_a_pair(&mut self) -> bool {
+        let length = self.items.len();
+        if length > PAIRS_LENGTH_MAX {
+            return false;
+        }
+        let mut pairs =
+            (0..length).flat_map(|first| (first + 1..length).map(move |second| (first, second)));
+        pairs.any(|(first, second)| {
+            !self.is_spent() && self.try_keeping(|at| at != first && at != second)
+        })
+    }
 }
 
 /// The moves with every pipeline taken apart into single commands, each sent in one piece.

@@ -270,14 +270,14 @@ mod tests {
         let large = vec![b'x'; 100_000];
         harness.run_args(&[b"SET", b"k", &large]);
         let replies: Vec<_> = ["GET k", "GETRANGE k 10 99999", "MGET k", "GETDEL k"]
-            .map(|command| harness.run_for_reply(command).into_parts().1)
+            .map(|command| harness.run_for_shared(command))
             .into_iter()
             .flatten()
             .collect();
-        let place = replies[0].1.as_ptr();
+        let place = replies[0].as_ptr();
         assert_eq!(replies.len(), 4);
         for (reply, offset) in replies.iter().zip([0, 10, 0, 0]) {
-            assert_eq!(reply.1.as_ptr(), place.wrapping_add(offset));
+            assert_eq!(reply.as_ptr(), place.wrapping_add(offset));
         }
         assert_eq!(harness.run("GET k"), "$-1\r\n");
     }

@@ -254,9 +254,9 @@ mod tests {
         for command in commands {
             let mut harness = Harness::new(1);
             let bigs = harness.run_args_keeping_bigs(command);
-            let reply = harness.run_for_reply("GET k").into_parts().1;
+            let reply = harness.run_for_shared("GET k");
             let name = String::from_utf8_lossy(command[0]);
-            assert_eq!(reply[0].1.as_ptr(), bigs[0].as_ptr(), "{name}");
+            assert_eq!(reply[0].as_ptr(), bigs[0].as_ptr(), "{name}");
         }
     }
 }
