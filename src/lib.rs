@@ -1,5 +1,7 @@
 //! Ringfort: a drop-in replacement for Redis that uses every core of one Linux machine.
 
+/// Sanitizers only see what goes through the system's allocator: they are built with `--cfg system_allocator`.
+#[cfg(not(system_allocator))]
 #[global_allocator]
 static ALLOCATOR: stats::memory::CountingAllocator = stats::memory::CountingAllocator;
 

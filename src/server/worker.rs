@@ -23,6 +23,11 @@ use super::start::ControlEvent;
 const PUMPS_IN_A_ROW_MAX: usize = 8;
 /// Time between two rounds of the cron.
 const CRON_INTERVAL: Duration = Duration::from_millis(100);
+/// Time between two rounds of expiry and freeing while there is more to do than a round can: with rounds of at most 4 ms,
+/// a quarter of the core, as much as Redis takes.
+const CATCH_UP_INTERVAL: Duration = Duration::from_millis(12);
+/// Such rounds between two of the cron.
+const CATCH_UP_ROUNDS: usize = 6;
 
 /// A core with its connections.
 pub struct Worker {
@@ -195,8 +200,16 @@ impl Worker {
 async fn cron(worker: Rc<Worker>) {
     loop {
         monoio::time::sleep(CRON_INTERVAL).await;
-        worker.core.borrow_mut().cron();
+        let mut behind = worker.core.borrow_mut().cron();
         worker.pump.notify();
+        for _ in 0..CATCH_UP_ROUNDS {
+            if !behind {
+                break;
+            }
+            monoio::time::sleep(CATCH_UP_INTERVAL).await;
+            behind = worker.core.borrow_mut().catch_up();
+            worker.pump.notify();
+        }
     }
 }
 

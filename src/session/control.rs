@@ -269,13 +269,19 @@ impl Core {
         }
     }
 
-    /// Ten times a second: expiry, freeing, pauses, idle clients.
-    pub fn cron(&mut self) {
+    /// Ten times a second: expiry, freeing, pauses, idle clients. True when `catch_up` should be called soon.
+    pub fn cron(&mut self) -> bool {
         self.refresh_config();
         self.resume_paused();
         let now_ms = self.clock.unix_ms();
         self.close_idle(now_ms);
-        self.exchange.cron(&mut self.cron, now_ms, &self.clock, &self.server);
+        self.exchange.cron(&mut self.cron, now_ms, &self.clock, &self.server)
+    }
+
+    /// Between two calls of `cron`: more of expiry and freeing. True when there is still more.
+    pub fn catch_up(&mut self) -> bool {
+        let now_ms = self.clock.unix_ms();
+        self.exchange.cron(&mut self.cron, now_ms, &self.clock, &self.server)
     }
 
     fn close_idle(&mut self, now_ms: i64) {
