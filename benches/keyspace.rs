@@ -28,11 +28,17 @@ fn key_of(entry: NonNull<u8>) -> u64 {
     unsafe { entry.cast::<Entry>().as_ref().key }
 }
 
+#[expect(
+    clippy::vec_box,
+    reason = "a keyspace's entries are allocations of their own"
+)]
 /// Entries with the keys `0..count`, in memory in another order than their keys'.
 fn entries(count: u64) -> Vec<Box<Entry>> {
-    let mut entries: Vec<Box<Entry>> = (0..count).map(|key| Box::new(Entry { key, _rest: [0; 3] })).collect();
+    let mut entries: Vec<Box<Entry>> = (0..count)
+        .map(|key| Box::new(Entry { key, _rest: [0; 3] }))
+        .collect();
     for index in (1..count).rev() {
-        let other = (u128::from(hash_of(index)) * u128::from(index + 1) >> 64) as usize;
+        let other = ((u128::from(hash_of(index)) * u128::from(index + 1)) >> 64) as usize;
         let (key, other_key) = (entries[index as usize].key, entries[other].key);
         entries[index as usize].key = other_key;
         entries[other].key = key;
@@ -43,19 +49,28 @@ fn entries(count: u64) -> Vec<Box<Entry>> {
 fn table_of(entries: &[Box<Entry>]) -> Table {
     let mut table = Table::new();
     for entry in entries {
-        table.insert(hash_of(entry.key), NonNull::from(&**entry).cast(), |entry| hash_of(key_of(entry)));
+        table.insert(
+            hash_of(entry.key),
+            NonNull::from(&**entry).cast(),
+            |entry| hash_of(key_of(entry)),
+        );
     }
     table
 }
 
 /// The mean time of `per_key` over batches of random keys.
-fn time_batches(iterations: u64, key_min: u64, count: u64, mut batch: impl FnMut(&[u64; BATCH])) -> Duration {
+fn time_batches(
+    iterations: u64,
+    key_min: u64,
+    count: u64,
+    mut batch: impl FnMut(&[u64; BATCH]),
+) -> Duration {
     let rounds = iterations.div_ceil(BATCH as u64);
     let mut elapsed = Duration::ZERO;
     for round in 0..rounds {
         let keys = std::array::from_fn(|index| {
             let bits = hash_of(!(round * BATCH as u64 + index as u64));
-            key_min + (u128::from(bits) * u128::from(count) >> 64) as u64
+            key_min + ((u128::from(bits) * u128::from(count)) >> 64) as u64
         });
         let start = Instant::now();
         batch(&keys);
@@ -71,8 +86,10 @@ fn find_all(table: &Table, keys: &[u64; BATCH]) {
 }
 
 fn find_all_prefetched(table: &Table, keys: &[u64; BATCH]) {
-    keys.iter().for_each(|&key| table.prefetch_bucket(hash_of(key)));
-    keys.iter().for_each(|&key| table.prefetch_entries(hash_of(key)));
+    keys.iter()
+        .for_each(|&key| table.prefetch_bucket(hash_of(key)));
+    keys.iter()
+        .for_each(|&key| table.prefetch_entries(hash_of(key)));
     find_all(table, keys);
 }
 
@@ -90,15 +107,26 @@ fn keyspace(criterion: &mut Criterion) {
             });
         });
         let table = table_of(&entries);
-        println!("{:.2} bytes of table per entry", table.memory_bytes() as f64 / count as f64);
+        println!(
+            "{:.2} bytes of table per entry",
+            table.memory_bytes() as f64 / count as f64
+        );
         group.bench_function(BenchmarkId::new("find hit", count), |bencher| {
-            bencher.iter_custom(|iterations| time_batches(iterations, 0, count, |keys| find_all(&table, keys)));
+            bencher.iter_custom(|iterations| {
+                time_batches(iterations, 0, count, |keys| find_all(&table, keys))
+            });
         });
         group.bench_function(BenchmarkId::new("find hit prefetched", count), |bencher| {
-            bencher.iter_custom(|iterations| time_batches(iterations, 0, count, |keys| find_all_prefetched(&table, keys)));
+            bencher.iter_custom(|iterations| {
+                time_batches(iterations, 0, count, |keys| {
+                    find_all_prefetched(&table, keys)
+                })
+            });
         });
         group.bench_function(BenchmarkId::new("find miss", count), |bencher| {
-            bencher.iter_custom(|iterations| time_batches(iterations, count, count, |keys| find_all(&table, keys)));
+            bencher.iter_custom(|iterations| {
+                time_batches(iterations, count, count, |keys| find_all(&table, keys))
+            });
         });
         group.finish();
     }

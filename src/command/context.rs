@@ -44,6 +44,12 @@ impl<'a> Keyspaces<'a> {
         self.boxes.iter_mut().enumerate().filter_map(|(shard, slot)| Some((shard, slot.as_deref_mut()?)))
     }
 
+    /// A key with its hash.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.hasher.key(bytes)
+    }
+
     /// Number of shards of the server.
     pub fn shards(&self) -> usize {
         self.boxes.len()
@@ -131,6 +137,8 @@ pub struct SessionContext<'a> {
     pub server: &'a ServerFacts,
     /// Unix time in milliseconds.
     pub now_ms: i64,
+    /// Unix time in microseconds, read when the command began.
+    pub now_us: i64,
     /// The command's full name in lower case, for error texts.
     pub command: &'static str,
 }

@@ -29,7 +29,10 @@ impl Table {
             // Within the segment's range of positions, its tags count in units of `1 << shift`.
             let shift = POSITION_BITS - word.depth() - TAG_BITS;
             let tag = (position >> shift) as u16;
-            let emitted = segment.slots_of_home(tag).map(|slot| emit(slot.entry())).count();
+            let emitted = segment
+                .slots_of_home(tag)
+                .map(|slot| emit(slot.entry()))
+                .count();
             let segment_start = position >> (shift + TAG_BITS) << (shift + TAG_BITS);
             position = segment_start + (u64::from(segment.tags_end(tag)) << shift);
             if emitted > 0 {
@@ -79,7 +82,7 @@ impl Table {
         while chosen.is_none() && rounds < 2 {
             cursor = self.scan(cursor, |entry| {
                 met += 1;
-                if random() % met == 0 {
+                if random().is_multiple_of(met) {
                     chosen = Some(entry);
                 }
             });

@@ -53,28 +53,26 @@ impl Doorbell {
     #[inline]
     pub fn ring_if_parked(&self) -> bool {
         fence(Ordering::SeqCst);
-        // The load first: of all who see the flag only one may ring, but an awake core's line stays shared.
-        if self.parked.0.load(Ordering::Relaxed) && self.parked.0.swap(false, Ordering::AcqRel) {
+        // The load first: an awake core's line stays shared. Of all who see the flag only one clears it, and rings.
+        let rings = self.is_parked() && self.clear_parked();
+        if rings {
             self.ring();
-            return true;
         }
-        false
+        rings
     }
 
     /// The core: announces that it is going to wait. It must now look at everything it could be woken for, and then wait or [`cancel_park`](Self::cancel_park).
     #[inline]
     pub fn prepare_to_park(&self) {
-        self.parked.0.store(true, Ordering::Relaxed);
+        // A swap, not a store: it acquires what was brought by who cleared the flag last.
+        self.parked.0.swap(true, Ordering::AcqRel);
         fence(Ordering::SeqCst);
     }
 
     /// The core: it is awake, whatever woke it. Someone may have rung at the same time: then the bell is rung for nothing, and the next wait ends at once.
     #[inline]
     pub fn cancel_park(&self) {
-        // A swap, to see what was brought by who rang meanwhile.
-        if self.parked.0.load(Ordering::Relaxed) {
-            self.parked.0.swap(false, Ordering::AcqRel);
-        }
+        self.clear_parked();
     }
 
     /// Whether the core waits or is about to. Only a hint for anyone else.
@@ -92,8 +90,7 @@ impl Doorbell {
                 let read = unsafe { libc::read(event.as_raw_fd(), (&raw mut count).cast(), size_of::<u64>()) };
                 read == 8
             }
-            // A swap, even when nothing was rung: it acquires what who rang brought.
-            Bell::Silent(rung) => rung.0.swap(false, Ordering::AcqRel),
+            Bell::Silent(rung) => rung.0.compare_exchange(true, false, Ordering::AcqRel, Ordering::Relaxed).is_ok(),
         }
     }
 
@@ -111,6 +108,12 @@ impl Doorbell {
         }
     }
 
+    /// Clears the flag. True for the one caller that found it set; the others write nothing.
+    #[inline]
+    fn clear_parked(&self) -> bool {
+        self.parked.0.compare_exchange(true, false, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
     #[cold]
     fn ring(&self) {
         match &self.bell {
@@ -121,7 +124,9 @@ impl Doorbell {
                 // A write of 1 fails only at a count of 2^64 - 2 (EAGAIN): then the bell is rung anyway.
                 debug_assert!(written == 8 || io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock);
             }
-            Bell::Silent(rung) => rung.0.store(true, Ordering::Release),
+            Bell::Silent(rung) => {
+                rung.0.swap(true, Ordering::AcqRel);
+            }
         }
     }
 }

@@ -54,10 +54,7 @@ impl<T: Send> Shelf<T> {
             if !for_home && self.wanted.load(Ordering::Relaxed) {
                 return None;
             }
-            // A plain load first: a swap would pull the line away from whoever is about to put the box.
-            if !self.slot.load(Ordering::Relaxed).is_null()
-                && let Some(data) = self.swap_out()
-            {
+            if let Some(data) = self.take_out() {
                 if for_home {
                     self.clear_wanted();
                 }
@@ -114,13 +111,16 @@ impl<T: Send> Shelf<T> {
     }
 
     #[inline]
-    fn swap_out(&self) -> Option<Box<T>> {
-        // Acquire: everything the last holder did to the data is visible.
-        let pointer = self.slot.swap(ptr::null_mut(), Ordering::Acquire);
-        if pointer.is_null() {
+    fn take_out(&self) -> Option<Box<T>> {
+        // A plain load first: an exchange would pull the line away from whoever is about to put the box.
+        let pointer = self.slot.load(Ordering::Relaxed);
+        // Acquire: everything the last holder did to the data is visible. Exchanged only if still here, so that who comes too late writes nothing.
+        if pointer.is_null()
+            || self.slot.compare_exchange(pointer, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed).is_err()
+        {
             return None;
         }
-        // SAFETY: every non-null pointer in the slot came from `Box::into_raw`, and the swap gave it to us alone.
+        // SAFETY: every non-null pointer in the slot came from `Box::into_raw`, and the exchange gave it to us alone.
         Some(unsafe { Box::from_raw(pointer) })
     }
 }
@@ -129,7 +129,7 @@ impl<T> Drop for Shelf<T> {
     fn drop(&mut self) {
         let pointer = self.slot.swap(ptr::null_mut(), Ordering::Acquire);
         if !pointer.is_null() {
-            // SAFETY: as in `swap_out`; `&mut self` says that nobody else is looking.
+            // SAFETY: as in `take_out`; `&mut self` says that nobody else is looking.
             drop(unsafe { Box::from_raw(pointer) });
         }
     }
@@ -138,7 +138,11 @@ impl<T> Drop for Shelf<T> {
 impl<T> fmt::Debug for Shelf<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_box = !self.slot.load(Ordering::Relaxed).is_null();
-        formatter.debug_struct("Shelf").field("has_box", &has_box).field("wanted", &self.wanted.load(Ordering::Relaxed)).finish()
+        formatter
+            .debug_struct("Shelf")
+            .field("has_box", &has_box)
+            .field("wanted", &self.wanted.load(Ordering::Relaxed))
+            .finish()
     }
 }
 

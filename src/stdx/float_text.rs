@@ -36,7 +36,10 @@ pub(super) struct Hexadecimal {
 impl Decimal<'_> {
     /// Whether all digits are zero.
     pub(super) fn is_zero(&self) -> bool {
-        self.integer.iter().chain(self.fraction).all(|&digit| digit == b'0')
+        self.integer
+            .iter()
+            .chain(self.fraction)
+            .all(|&digit| digit == b'0')
     }
 }
 
@@ -51,7 +54,9 @@ impl FloatText<'_> {
         let number = match unsigned {
             [b'0', b'x' | b'X', digits @ ..] => FloatText::Hexadecimal(scan_hexadecimal(digits)?),
             [b'0'..=b'9' | b'.', ..] => FloatText::Decimal(scan_decimal(unsigned)?),
-            word if word.eq_ignore_ascii_case(b"inf") || word.eq_ignore_ascii_case(b"infinity") => FloatText::Infinite,
+            word if word.eq_ignore_ascii_case(b"inf") || word.eq_ignore_ascii_case(b"infinity") => {
+                FloatText::Infinite
+            }
             _ => return None,
         };
         Some((negative, number))
@@ -65,7 +70,11 @@ fn scan_decimal(text: &[u8]) -> Option<Decimal<'_>> {
         [b'e' | b'E', exponent @ ..] => scan_exponent(exponent)?,
         _ => return None,
     };
-    Some(Decimal { integer, fraction, exponent })
+    Some(Decimal {
+        integer,
+        fraction,
+        exponent,
+    })
 }
 
 fn scan_hexadecimal(text: &[u8]) -> Option<Hexadecimal> {
@@ -87,7 +96,11 @@ fn scan_hexadecimal(text: &[u8]) -> Option<Hexadecimal> {
             exponent += 4;
         }
     }
-    Some(Hexadecimal { mantissa, exponent, sticky })
+    Some(Hexadecimal {
+        mantissa,
+        exponent,
+        sticky,
+    })
 }
 
 /// The digits before a point, those after it, and what follows them. There must be a digit.
@@ -111,7 +124,9 @@ fn scan_exponent(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let magnitude = digits.iter().fold(0, |value: i64, digit| (value * 10 + i64::from(digit - b'0')).min(EXPONENT_CUT));
+    let magnitude = digits.iter().fold(0, |value: i64, digit| {
+        (value * 10 + i64::from(digit - b'0')).min(EXPONENT_CUT)
+    });
     Some(if negative { -magnitude } else { magnitude })
 }
 
@@ -133,7 +148,10 @@ pub(super) fn round_binary<const BITS: u32, const EXPONENT_MIN: i32, const EXPON
     let bits = u128::BITS - mantissa.leading_zeros();
     debug_assert!(!sticky || bits > BITS);
     if mantissa == 0 {
-        return Rounded::Finite { mantissa: 0, exponent: EXPONENT_MIN };
+        return Rounded::Finite {
+            mantissa: 0,
+            exponent: EXPONENT_MIN,
+        };
     }
     let exponent_min = i64::from(EXPONENT_MIN);
     // Negative: to the left. The mantissa keeps at most BITS bits, or fewer where the least exponent stops it.
@@ -162,5 +180,8 @@ pub(super) fn round_binary<const BITS: u32, const EXPONENT_MIN: i32, const EXPON
     if kept == 0 {
         exponent = exponent_min;
     }
-    Rounded::Finite { mantissa: kept as u64, exponent: exponent as i32 }
+    Rounded::Finite {
+        mantissa: kept as u64,
+        exponent: exponent as i32,
+    }
 }

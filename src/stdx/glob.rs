@@ -29,7 +29,9 @@ pub struct Glob {
 #[derive(Clone, Debug)]
 enum Shape {
     /// One or more stars.
-    Stars { single: bool },
+    Stars {
+        single: bool,
+    },
     /// No special bytes.
     Literal(Box<[u8]>),
     /// No special bytes but one group of stars at the end.
@@ -58,7 +60,11 @@ enum Segment {
     /// Bytes, exactly.
     Literal(Finder<'static>),
     /// A pattern without stars for `text_bytes` bytes of text.
-    Tokens { pattern: Box<[u8]>, text_bytes: usize, probe: Option<Probe> },
+    Tokens {
+        pattern: Box<[u8]>,
+        text_bytes: usize,
+        probe: Option<Probe>,
+    },
 }
 
 /// The longest run of literal bytes of a segment, and how many bytes of text are before it.
@@ -80,12 +86,18 @@ enum Token {
 impl Glob {
     /// Compiles a pattern.
     pub fn new(pattern: &[u8]) -> Glob {
-        Glob { shape: compile(pattern, false), ignore_case: false }
+        Glob {
+            shape: compile(pattern, false),
+            ignore_case: false,
+        }
     }
 
     /// Compiles a pattern that takes ASCII letters in either case (names of parameters and commands).
     pub fn ignoring_case(pattern: &[u8]) -> Glob {
-        Glob { shape: compile(pattern, true), ignore_case: true }
+        Glob {
+            shape: compile(pattern, true),
+            ignore_case: true,
+        }
     }
 
     /// Whether the pattern is `*` alone, which KEYS and SCAN take for every key, the empty one included.
@@ -119,7 +131,9 @@ impl Segments {
         if text.len() < self.text_bytes_min {
             return false;
         }
-        let mut steps = Steps { left: GLOB_STEPS_MAX + self.pattern_steps + STEPS_PER_BYTE * text.len() as u64 };
+        let mut steps = Steps {
+            left: GLOB_STEPS_MAX + self.pattern_steps + STEPS_PER_BYTE * text.len() as u64,
+        };
         let (mut segments, mut rest) = (&self.segments[..], text);
         if self.starts
             && let [first, others @ ..] = segments
@@ -143,7 +157,9 @@ impl Segments {
             return false;
         }
         for segment in segments {
-            let Some(end) = segment.find_end(rest, ignore_case, &mut steps) else { return false };
+            let Some(end) = segment.find_end(rest, ignore_case, &mut steps) else {
+                return false;
+            };
             rest = &rest[end..];
         }
         true
@@ -169,8 +185,14 @@ impl Segment {
     /// The end of the first place in `text` the segment fits.
     fn find_end(&self, text: &[u8], ignore_case: bool, steps: &mut Steps) -> Option<usize> {
         match self {
-            Segment::Literal(literal) => literal.find(text).map(|start| start + literal.needle().len()),
-            Segment::Tokens { pattern, text_bytes, probe } => {
+            Segment::Literal(literal) => literal
+                .find(text)
+                .map(|start| start + literal.needle().len()),
+            Segment::Tokens {
+                pattern,
+                text_bytes,
+                probe,
+            } => {
                 let mut start = 0;
                 while start + text_bytes <= text.len() && steps.left > 0 {
                     if let Some(Probe { run, offset }) = probe {
@@ -242,7 +264,13 @@ fn next_token(pattern: &[u8], at: usize) -> (Token, usize) {
 
 /// Whether the set whose bytes start at `start` (behind its `[`) holds `byte`, and the place after the set.
 fn set_holds(pattern: &[u8], start: usize, byte: u8, ignore_case: bool) -> (bool, usize) {
-    let fold = |byte: u8| if ignore_case { byte.to_ascii_lowercase() } else { byte };
+    let fold = |byte: u8| {
+        if ignore_case {
+            byte.to_ascii_lowercase()
+        } else {
+            byte
+        }
+    };
     let negated = pattern.get(start) == Some(&b'^');
     let mut at = start + usize::from(negated);
     let mut holds = false;
@@ -255,7 +283,10 @@ fn set_holds(pattern: &[u8], start: usize, byte: u8, ignore_case: bool) -> (bool
                 // Redis compares `char`, which is signed on x86-64.
                 let swapped = low as i8 > high as i8;
                 let (low, high) = if swapped { (high, low) } else { (low, high) };
-                ((fold(low) as i8..=fold(high) as i8).contains(&(fold(byte) as i8)), 3)
+                (
+                    (fold(low) as i8..=fold(high) as i8).contains(&(fold(byte) as i8)),
+                    3,
+                )
             }
             [member, ..] => (fold(member) == fold(byte), 1),
         };
@@ -266,7 +297,10 @@ fn set_holds(pattern: &[u8], start: usize, byte: u8, ignore_case: bool) -> (bool
 
 /// Chooses the shape of a pattern.
 fn compile(pattern: &[u8], ignore_case: bool) -> Shape {
-    let mut builder = Builder { ignore_case, ..Builder::default() };
+    let mut builder = Builder {
+        ignore_case,
+        ..Builder::default()
+    };
     let (mut segments, mut stars, mut starts, mut ends) = (Vec::new(), 0, true, true);
     let mut at = 0;
     while at < pattern.len() {
@@ -282,18 +316,20 @@ fn compile(pattern: &[u8], ignore_case: bool) -> Shape {
             token => {
                 if builder.text_bytes == 0 && at > 0 {
                     stars += 1;
+                    if stars > GLOB_STARS_MAX {
+                        return Shape::Never;
+                    }
                 }
                 builder.push(pattern, token, next)
             }
         };
     }
     segments.extend(builder.finish(pattern, at));
-    if stars > GLOB_STARS_MAX {
-        return Shape::Never;
-    }
     match &segments[..] {
         [] if pattern.is_empty() => Shape::Literal(Box::default()),
-        [] => Shape::Stars { single: pattern.len() == 1 },
+        [] => Shape::Stars {
+            single: pattern.len() == 1,
+        },
         [Segment::Literal(literal)] if starts && ends => Shape::Literal(literal.needle().into()),
         [Segment::Literal(literal)] if starts => Shape::Prefix(literal.needle().into()),
         _ => Shape::Segments(Segments {
@@ -325,7 +361,9 @@ impl Builder {
     fn push(&mut self, pattern: &[u8], token: Token, next: usize) -> usize {
         let mut end = next;
         match token {
-            Token::Byte(byte) if !(self.ignore_case && byte.is_ascii_alphabetic()) => self.run.push(byte),
+            Token::Byte(byte) if !(self.ignore_case && byte.is_ascii_alphabetic()) => {
+                self.run.push(byte)
+            }
             Token::Set(start) => {
                 end = set_holds(pattern, start, 0, self.ignore_case).1;
                 self.end_run();
@@ -353,12 +391,22 @@ impl Builder {
         let literal = self.run.len() == text_bytes;
         self.end_run();
         let (run, offset) = std::mem::take(&mut self.longest);
-        *self = Builder { ignore_case: self.ignore_case, ..Builder::default() };
+        *self = Builder {
+            ignore_case: self.ignore_case,
+            ..Builder::default()
+        };
         let finder = Finder::new(&run).into_owned();
         if literal {
             return Some(Segment::Literal(finder));
         }
-        let probe = (!run.is_empty()).then_some(Probe { run: finder, offset });
-        Some(Segment::Tokens { pattern: pattern[start..end].into(), text_bytes, probe })
+        let probe = (!run.is_empty()).then_some(Probe {
+            run: finder,
+            offset,
+        });
+        Some(Segment::Tokens {
+            pattern: pattern[start..end].into(),
+            text_bytes,
+            probe,
+        })
     }
 }

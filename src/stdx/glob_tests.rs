@@ -57,7 +57,11 @@ fn patterns_match_as_in_redis() {
     for &(pattern, matching, others) in table {
         for (texts, expected) in [(matching, true), (others, false)] {
             for text in texts {
-                assert_eq!(Glob::new(pattern.as_bytes()).matches(text.as_bytes()), expected, "{pattern} {text}");
+                assert_eq!(
+                    Glob::new(pattern.as_bytes()).matches(text.as_bytes()),
+                    expected,
+                    "{pattern} {text}"
+                );
             }
         }
     }
@@ -81,7 +85,11 @@ fn case_is_ignored_where_asked() {
         ("*_A", "x@a", false),
     ];
     for (pattern, text, expected) in table {
-        assert_eq!(Glob::ignoring_case(pattern.as_bytes()).matches(text.as_bytes()), expected, "{pattern} {text}");
+        assert_eq!(
+            Glob::ignoring_case(pattern.as_bytes()).matches(text.as_bytes()),
+            expected,
+            "{pattern} {text}"
+        );
     }
     assert!(!Glob::new(b"A*").matches(b"abc"));
 }
@@ -97,7 +105,9 @@ fn ranges_compare_signed_bytes() {
 #[test]
 fn simple_patterns_are_known() {
     assert!(Glob::new(b"*").is_star());
-    assert!(!Glob::new(b"**").is_star() && !Glob::new(b"a*").is_star() && !Glob::new(b"\\*").is_star());
+    assert!(
+        !Glob::new(b"**").is_star() && !Glob::new(b"a*").is_star() && !Glob::new(b"\\*").is_star()
+    );
     assert_eq!(Glob::new(b"a\\*b").literal(), Some(&b"a*b"[..]));
     assert_eq!(Glob::new(b"").literal(), Some(&b""[..]));
     assert_eq!(Glob::new(b"a*").literal(), None);
@@ -108,9 +118,18 @@ fn simple_patterns_are_known() {
 #[test]
 fn too_many_stars_match_nothing() {
     let text = [b'a'; 3000];
-    for (groups, tail, expected) in [(1000, "", true), (1000, "*", true), (1001, "", false), (1001, "*", false)] {
+    for (groups, tail, expected) in [
+        (1000, "", true),
+        (1000, "*", true),
+        (1001, "", false),
+        (1001, "*", false),
+    ] {
         let pattern = "*a".repeat(groups) + tail;
-        assert_eq!(Glob::new(pattern.as_bytes()).matches(&text), expected, "{groups} {tail}");
+        assert_eq!(
+            Glob::new(pattern.as_bytes()).matches(&text),
+            expected,
+            "{groups} {tail}"
+        );
     }
     let pattern = "a**".repeat(1001);
     assert!(Glob::new(pattern.as_bytes()).matches(&text));
@@ -130,21 +149,45 @@ fn no_pattern_takes_long() {
         ("1 MB of ?", repeat("?", BYTES), true),
         ("1 MB of [", repeat("[", BYTES), false),
         ("1 MB of [a]", repeat("[a]", BYTES), false),
-        ("one set of 1 MB", "*[".to_owned() + &repeat("b", BYTES), false),
-        ("literal of half", "*".to_owned() + &repeat("a", BYTES / 2) + "b*", false),
-        ("half with ?", "*".to_owned() + &repeat("a", BYTES / 4) + "?" + &repeat("a", BYTES / 4) + "b*", false),
-        ("half of a?", "*".to_owned() + &repeat("a?", BYTES / 2) + "b*", false),
-        ("half of ?", "*".to_owned() + &repeat("?", BYTES / 2) + "b*", false),
+        (
+            "one set of 1 MB",
+            "*[".to_owned() + &repeat("b", BYTES),
+            false,
+        ),
+        (
+            "literal of half",
+            "*".to_owned() + &repeat("a", BYTES / 2) + "b*",
+            false,
+        ),
+        (
+            "half with ?",
+            "*".to_owned() + &repeat("a", BYTES / 4) + "?" + &repeat("a", BYTES / 4) + "b*",
+            false,
+        ),
+        (
+            "half of a?",
+            "*".to_owned() + &repeat("a?", BYTES / 2) + "b*",
+            false,
+        ),
+        (
+            "half of ?",
+            "*".to_owned() + &repeat("?", BYTES / 2) + "b*",
+            false,
+        ),
         ("1000 of a?b", repeat("*a?b", 4000) + "*", false),
         ("1000 of aaa?", repeat("*aaa?", 5000) + "*", true),
     ];
     for (name, pattern, expected) in table {
         for glob in [Glob::new, Glob::ignoring_case] {
             let begin = Instant::now();
-            assert_eq!(glob(pattern.as_bytes()).matches(&all_a), *expected, "{name}");
+            assert_eq!(
+                glob(pattern.as_bytes()).matches(&all_a),
+                *expected,
+                "{name}"
+            );
             let time = begin.elapsed();
-            // Ten times the limit: test machines are shared, and what is not bounded takes minutes.
-            assert!(time < 10 * MATCH_TIME_MAX, "{name}: {time:?}");
+            // Test machines are slow and shared; what is not bounded takes minutes.
+            assert!(time < 5 * MATCH_TIME_MAX, "{name}: {time:?}");
         }
     }
 }
@@ -152,7 +195,11 @@ fn no_pattern_takes_long() {
 /// The rules as a plain recursive matcher over a pattern taken to pieces.
 fn plain_match(pattern: &[u8], text: &[u8], ignore_case: bool) -> bool {
     let pieces = pieces(pattern, ignore_case);
-    if text.is_empty() { pattern.is_empty() } else { pieces_match(&pieces, text) }
+    if text.is_empty() {
+        pattern.is_empty()
+    } else {
+        pieces_match(&pieces, text)
+    }
 }
 
 enum Piece {
@@ -163,14 +210,19 @@ enum Piece {
 fn pieces_match(pieces: &[Piece], text: &[u8]) -> bool {
     match (pieces, text) {
         ([], text) => text.is_empty(),
-        ([Piece::Star, rest @ ..], text) => (0..=text.len()).any(|taken| pieces_match(rest, &text[taken..])),
-        ([Piece::Bytes(bytes), rest @ ..], [byte, text @ ..]) => bytes[usize::from(*byte)] && pieces_match(rest, text),
+        ([Piece::Star, rest @ ..], text) => {
+            (0..=text.len()).any(|taken| pieces_match(rest, &text[taken..]))
+        }
+        ([Piece::Bytes(bytes), rest @ ..], [byte, text @ ..]) => {
+            bytes[usize::from(*byte)] && pieces_match(rest, text)
+        }
         ([Piece::Bytes(_), ..], []) => false,
     }
 }
 
 fn pieces(pattern: &[u8], ignore_case: bool) -> Vec<Piece> {
-    let same = |left: u8, right: u8| left == right || (ignore_case && left.eq_ignore_ascii_case(&right));
+    let same =
+        |left: u8, right: u8| left == right || (ignore_case && left.eq_ignore_ascii_case(&right));
     let set = |holds: &dyn Fn(u8) -> bool| {
         let mut bytes = Box::new([false; 256]);
         (0..=255).for_each(|byte: u8| bytes[usize::from(byte)] = holds(byte));
@@ -199,14 +251,24 @@ fn pieces(pattern: &[u8], ignore_case: bool) -> Vec<Piece> {
                         (Some(b'-'), Some(high)) => {
                             rest = ahead;
                             let signed = |byte: u8| byte as i8;
-                            let (low, high) = if signed(member) <= signed(high) { (member, high) } else { (high, member) };
+                            let (low, high) = if signed(member) <= signed(high) {
+                                (member, high)
+                            } else {
+                                (high, member)
+                            };
                             members.push((low, high, false));
                         }
                         _ => members.push((member, member, false)),
                     }
                 }
                 rest.next();
-                let lower = |byte: u8| if ignore_case { byte.to_ascii_lowercase() as i8 } else { byte as i8 };
+                let lower = |byte: u8| {
+                    if ignore_case {
+                        byte.to_ascii_lowercase() as i8
+                    } else {
+                        byte as i8
+                    }
+                };
                 set(&|byte| {
                     let found = members.iter().any(|&(low, high, exact)| match exact {
                         true => byte == low,
@@ -223,14 +285,30 @@ fn pieces(pattern: &[u8], ignore_case: bool) -> Vec<Piece> {
 
 #[test]
 fn any_pattern_matches_as_the_plain_matcher_says() {
-    bolero::check!().with_type::<(Vec<u8>, Vec<u8>, bool)>().for_each(|(pattern, text, ignore_case)| {
-        let pick = |alphabet: &[u8], bytes: &[u8], bytes_max: usize| -> Vec<u8> {
-            bytes.iter().take(bytes_max).map(|&byte| alphabet[usize::from(byte) % alphabet.len()]).collect()
-        };
-        let pattern = pick(b"aabBb*?[]^-\\c\xff", pattern, 12);
-        let text = pick(b"aabAb]-\\c\x80", text, 10);
-        let glob = if *ignore_case { Glob::ignoring_case(&pattern) } else { Glob::new(&pattern) };
-        let expected = plain_match(&pattern, &text, *ignore_case);
-        assert_eq!(glob.matches(&text), expected, "{} {}", pattern.escape_ascii(), text.escape_ascii());
-    });
+    bolero::check!()
+        .with_type::<(Vec<u8>, Vec<u8>, bool)>()
+        .for_each(|(pattern, text, ignore_case)| {
+            let pick = |alphabet: &[u8], bytes: &[u8], bytes_max: usize| -> Vec<u8> {
+                bytes
+                    .iter()
+                    .take(bytes_max)
+                    .map(|&byte| alphabet[usize::from(byte) % alphabet.len()])
+                    .collect()
+            };
+            let pattern = pick(b"aabBb*?[]^-\\c\xff", pattern, 12);
+            let text = pick(b"aabAb]-\\c\x80", text, 10);
+            let glob = if *ignore_case {
+                Glob::ignoring_case(&pattern)
+            } else {
+                Glob::new(&pattern)
+            };
+            let expected = plain_match(&pattern, &text, *ignore_case);
+            assert_eq!(
+                glob.matches(&text),
+                expected,
+                "{} {}",
+                pattern.escape_ascii(),
+                text.escape_ascii()
+            );
+        });
 }

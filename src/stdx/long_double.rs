@@ -45,14 +45,20 @@ enum Magnitude {
     NotANumber,
     Infinite,
     /// `mantissa` × 2^`exponent`: the top bit is set, or the exponent is `EXPONENT_MIN`.
-    Finite { mantissa: u64, exponent: i32 },
+    Finite {
+        mantissa: u64,
+        exponent: i32,
+    },
 }
 
 impl LongDouble {
     /// Zero: the value of a key or field that does not exist.
     pub const ZERO: LongDouble = LongDouble {
         negative: false,
-        magnitude: Magnitude::Finite { mantissa: 0, exponent: EXPONENT_MIN },
+        magnitude: Magnitude::Finite {
+            mantissa: 0,
+            exponent: EXPONENT_MIN,
+        },
     };
 
     /// Reads a whole text as Redis' `string2ld`: the forms of C's `strtold` without leading space; "inf" is taken, not a
@@ -64,14 +70,23 @@ impl LongDouble {
         }
         let (negative, number) = FloatText::scan(text)?;
         let (magnitude, zero) = match number {
-            FloatText::Infinite => return Some(LongDouble { negative, magnitude: Magnitude::Infinite }),
-            FloatText::Decimal(decimal) => (decimal_magnitude(&decimal)?, decimal.is_zero()),
-            FloatText::Hexadecimal(number) => {
-                (Magnitude::round(number.mantissa, number.exponent, number.sticky), number.mantissa == 0)
+            FloatText::Infinite => {
+                return Some(LongDouble {
+                    negative,
+                    magnitude: Magnitude::Infinite,
+                });
             }
+            FloatText::Decimal(decimal) => (decimal_magnitude(&decimal)?, decimal.is_zero()),
+            FloatText::Hexadecimal(number) => (
+                Magnitude::round(number.mantissa, number.exponent, number.sticky),
+                number.mantissa == 0,
+            ),
         };
         match magnitude {
-            Magnitude::Finite { mantissa, .. } if mantissa != 0 || zero => Some(LongDouble { negative, magnitude }),
+            Magnitude::Finite { mantissa, .. } if mantissa != 0 || zero => Some(LongDouble {
+                negative,
+                magnitude,
+            }),
             _ => None,
         }
     }
@@ -79,7 +94,10 @@ impl LongDouble {
     /// An integer, exactly.
     pub fn from_i64(value: i64) -> LongDouble {
         let magnitude = Magnitude::round(u128::from(value.unsigned_abs()), 0, false);
-        LongDouble { negative: value < 0, magnitude }
+        LongDouble {
+            negative: value < 0,
+            magnitude,
+        }
     }
 
     /// Whether this is not a number, as the sum of opposite infinities.
@@ -93,27 +111,50 @@ impl LongDouble {
     }
 
     /// The sum, correctly rounded. When it is infinite or not a number, Redis answers "increment would produce NaN or Infinity".
-    #[expect(clippy::should_implement_trait, reason = "one operation does not make an arithmetic type")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "one operation does not make an arithmetic type"
+    )]
     pub fn add(self, other: LongDouble) -> LongDouble {
         use Magnitude::{Finite, Infinite, NotANumber};
         match (self.magnitude, other.magnitude) {
-            (NotANumber, _) | (_, NotANumber) => LongDouble { negative: false, magnitude: NotANumber },
-            (Infinite, Infinite) if self.negative != other.negative => {
-                LongDouble { negative: false, magnitude: NotANumber }
-            }
+            (NotANumber, _) | (_, NotANumber) => LongDouble {
+                negative: false,
+                magnitude: NotANumber,
+            },
+            (Infinite, Infinite) if self.negative != other.negative => LongDouble {
+                negative: false,
+                magnitude: NotANumber,
+            },
             (Infinite, _) => self,
             (_, Infinite) => other,
-            (Finite { exponent: left, .. }, Finite { exponent: right, .. }) if left < right => other.add_finite(self),
+            (
+                Finite { exponent: left, .. },
+                Finite {
+                    exponent: right, ..
+                },
+            ) if left < right => other.add_finite(self),
             (Finite { .. }, Finite { .. }) => self.add_finite(other),
         }
     }
 
     /// The sum of two finite numbers, of which `self` has the larger exponent.
     fn add_finite(self, other: LongDouble) -> LongDouble {
-        let (Magnitude::Finite { mantissa: large, exponent }, Magnitude::Finite { mantissa: small, exponent: low }) =
-            (self.magnitude, other.magnitude)
+        let (
+            Magnitude::Finite {
+                mantissa: large,
+                exponent,
+            },
+            Magnitude::Finite {
+                mantissa: small,
+                exponent: low,
+            },
+        ) = (self.magnitude, other.magnitude)
         else {
-            return LongDouble { negative: false, magnitude: Magnitude::NotANumber };
+            return LongDouble {
+                negative: false,
+                magnitude: Magnitude::NotANumber,
+            };
         };
         debug_assert!(exponent >= low);
         // Up to 63 places apart both fit 127 bits exactly. Beyond that the large one has its top bit set (only zero and
@@ -123,7 +164,8 @@ impl LongDouble {
         let down = places - up;
         let (large, small) = (u128::from(large) << up, u128::from(small));
         let kept = small.checked_shr(down).unwrap_or(0);
-        let sticky = down > 0 && small & (1_u128.checked_shl(down).unwrap_or(0)).wrapping_sub(1) != 0;
+        let sticky =
+            down > 0 && small & (1_u128.checked_shl(down).unwrap_or(0)).wrapping_sub(1) != 0;
         let exponent = i64::from(exponent) - i64::from(up);
         let (negative, sum) = if self.negative == other.negative {
             (self.negative, large + kept)
@@ -135,7 +177,10 @@ impl LongDouble {
         };
         // The sum of a number and its opposite is +0, that of two negative zeros -0.
         let negative = negative && (sum != 0 || self.negative == other.negative);
-        LongDouble { negative, magnitude: Magnitude::round(sum, exponent, sticky) }
+        LongDouble {
+            negative,
+            magnitude: Magnitude::round(sum, exponent, sticky),
+        }
     }
 
     /// Appends the number as Redis shows it (`ld2string` with LD_STR_HUMAN): 17 digits after the point, correctly rounded,
@@ -155,7 +200,9 @@ impl LongDouble {
             }
             return match exponent {
                 0..=64 => write_u128(out, u128::from(mantissa) << exponent),
-                _ => out.extend_from_slice((BigUint::from(mantissa) << exponent).to_string().as_bytes()),
+                _ => out.extend_from_slice(
+                    (BigUint::from(mantissa) << exponent).to_string().as_bytes(),
+                ),
             };
         }
         let (integer, fraction) = split_fraction(mantissa, exponent.unsigned_abs());
@@ -167,7 +214,11 @@ impl LongDouble {
             // The scale before the digits keeps the zeros between the point and the first of them.
             let mut buffer = [0; INTEGER_TEXT_BYTES_MAX];
             let digits = &format_u64(&mut buffer, FRACTION_SCALE + fraction)[1..];
-            let zeros = digits.iter().rev().take_while(|&&digit| digit == b'0').count();
+            let zeros = digits
+                .iter()
+                .rev()
+                .take_while(|&&digit| digit == b'0')
+                .count();
             out.push(b'.');
             out.extend_from_slice(&digits[..FRACTION_DIGITS - zeros]);
         }
@@ -204,7 +255,10 @@ fn split_fraction(mantissa: u64, places: u32) -> (u128, u64) {
     let (digits, lost) = ((scaled >> places) as u64, scaled & ((1 << places) - 1));
     let half = 1_u128 << (places - 1);
     let digits = digits + u64::from(lost > half || (lost == half && digits & 1 == 1));
-    (u128::from(integer) + u128::from(digits / FRACTION_SCALE), digits % FRACTION_SCALE)
+    (
+        u128::from(integer) + u128::from(digits / FRACTION_SCALE),
+        digits % FRACTION_SCALE,
+    )
 }
 
 /// Appends the decimal text, 19 digits at a time.
@@ -222,9 +276,19 @@ fn write_u128(out: &mut Vec<u8>, value: u128) {
 
 /// The value of decimal text; `None` where it is surely too large or surely becomes zero.
 fn decimal_magnitude(decimal: &Decimal<'_>) -> Option<Magnitude> {
-    let fraction_zeros = decimal.fraction.iter().rev().take_while(|&&digit| digit == b'0').count();
+    let fraction_zeros = decimal
+        .fraction
+        .iter()
+        .rev()
+        .take_while(|&&digit| digit == b'0')
+        .count();
     let fraction = &decimal.fraction[..decimal.fraction.len() - fraction_zeros];
-    let leading_zeros = decimal.integer.iter().chain(fraction).take_while(|&&digit| digit == b'0').count();
+    let leading_zeros = decimal
+        .integer
+        .iter()
+        .chain(fraction)
+        .take_while(|&&digit| digit == b'0')
+        .count();
     let digits_count = decimal.integer.len() + fraction.len() - leading_zeros;
     let digits = decimal.integer.iter().chain(fraction).skip(leading_zeros);
     if digits_count == 0 {
@@ -235,11 +299,19 @@ fn decimal_magnitude(decimal: &Decimal<'_>) -> Option<Magnitude> {
         return None;
     }
     if digits_count <= SHORT_DIGITS_MAX {
-        let value = digits.fold(0, |value: u128, digit| value * 10 + u128::from(digit - b'0'));
-        return Some(short_magnitude(value, exponent).unwrap_or_else(|| big_magnitude(BigUint::from(value), exponent)));
+        let value = digits.fold(0, |value: u128, digit| {
+            value * 10 + u128::from(digit - b'0')
+        });
+        return Some(
+            short_magnitude(value, exponent)
+                .unwrap_or_else(|| big_magnitude(BigUint::from(value), exponent)),
+        );
     }
     let digits: Vec<u8> = digits.copied().collect();
-    Some(big_magnitude(BigUint::parse_bytes(&digits, 10).expect("decimal digits"), exponent))
+    Some(big_magnitude(
+        BigUint::parse_bytes(&digits, 10).expect("decimal digits"),
+        exponent,
+    ))
 }
 
 /// `value` × 10^`exponent`, if that can be done in 128 bits.
@@ -254,7 +326,11 @@ fn short_magnitude(value: u128, exponent: i64) -> Option<Magnitude> {
     let power = u128::from(10_u64.pow(exponent.unsigned_abs() as u32));
     let shift = value.leading_zeros();
     let shifted = value << shift;
-    Some(Magnitude::round(shifted / power, -i64::from(shift), shifted % power != 0))
+    Some(Magnitude::round(
+        shifted / power,
+        -i64::from(shift),
+        !shifted.is_multiple_of(power),
+    ))
 }
 
 /// `value` × 10^`exponent`, rounded. The caller bounds both.

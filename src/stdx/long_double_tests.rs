@@ -27,8 +27,16 @@ const SUMS: &[(&str, &str, Result<&str, &str>)] = &[
     ("0", "15e-18", Ok("0.00000000000000002")),
     ("0", "0.1234567890123456789", Ok("0.12345678901234568")),
     ("12345.67", "0", Ok("12345.66999999999999993")),
-    ("1234567890.123456789", "0.00000000000000001", Ok("1234567890.12345678894780576")),
-    ("3.14159265358979323846264338327950288", "0", Ok("3.14159265358979324")),
+    (
+        "1234567890.123456789",
+        "0.00000000000000001",
+        Ok("1234567890.12345678894780576"),
+    ),
+    (
+        "3.14159265358979323846264338327950288",
+        "0",
+        Ok("3.14159265358979324"),
+    ),
     ("17179869184", "1.5", Ok("17179869185.5")),
     ("17179869185", "1.5", Ok("17179869186.5")),
     ("9223372036854775807", "1", Ok("9223372036854775808")),
@@ -38,11 +46,31 @@ const SUMS: &[(&str, &str, Result<&str, &str>)] = &[
     ("18446744073709551616", "1", Ok("18446744073709551616")),
     ("18446744073709551617", "0", Ok("18446744073709551616")),
     ("18446744073709551619", "0", Ok("18446744073709551620")),
-    ("36893488147419103233", "1e-4900", Ok("36893488147419103232")),
-    ("36893488147419103230", "0x1.8p1", Ok("36893488147419103232")),
-    ("100000000000000000000000000000000000000", "1", Ok("99999999999999999999312600448599326720")),
-    ("1e38", "1e37", Ok("109999999999999999999243860493459259392")),
-    ("123456789012345678901234567890", "-123456789012345678901234567889", Ok("0")),
+    (
+        "36893488147419103233",
+        "1e-4900",
+        Ok("36893488147419103232"),
+    ),
+    (
+        "36893488147419103230",
+        "0x1.8p1",
+        Ok("36893488147419103232"),
+    ),
+    (
+        "100000000000000000000000000000000000000",
+        "1",
+        Ok("99999999999999999999312600448599326720"),
+    ),
+    (
+        "1e38",
+        "1e37",
+        Ok("109999999999999999999243860493459259392"),
+    ),
+    (
+        "123456789012345678901234567890",
+        "-123456789012345678901234567889",
+        Ok("0"),
+    ),
     ("1e4900", "-1e4900", Ok("0")),
     ("1e-4900", "1e-4900", Ok("0")),
     ("1e-4900", "1", Ok("1")),
@@ -58,7 +86,11 @@ const SUMS: &[(&str, &str, Result<&str, &str>)] = &[
     ("inf", "1", Err(NOT_FINITE)),
     ("1", "-inf", Err(NOT_FINITE)),
     ("inf", "-inf", Err(NOT_FINITE)),
-    ("1.18973149535723176502e4932", "1.18973149535723176502e4932", Err(NOT_FINITE)),
+    (
+        "1.18973149535723176502e4932",
+        "1.18973149535723176502e4932",
+        Err(NOT_FINITE),
+    ),
     ("1.18973149535723176509e4932", "0", Err(NOT_A_FLOAT)),
     ("1e4933", "0", Err(NOT_A_FLOAT)),
     ("1e-4951", "0", Err(NOT_A_FLOAT)),
@@ -95,7 +127,11 @@ fn human(number: LongDouble) -> String {
 #[test]
 fn sums_are_those_of_redis() {
     for &(value, by, expected) in SUMS {
-        assert_eq!(increment(value, by).as_deref().map_err(|error| *error), expected, "{value} + {by}");
+        assert_eq!(
+            increment(value, by).as_deref().map_err(|error| *error),
+            expected,
+            "{value} + {by}"
+        );
     }
 }
 
@@ -103,15 +139,39 @@ fn sums_are_those_of_redis() {
 fn large_numbers_are_written_to_the_last_digit() {
     // Bytes, first and last digits, and sum of the digits of what Redis answers.
     let table = [
-        ("1e4900", 4901, "10000000000000000000270831223069", "952246225341116846746313424896", 22005),
-        ("1.18973149535723176502e4932", 4933, "118973149535723176502126385303", "444156604419552086811989770240", 22047),
-        ("12345678901234567e300", 317, "12345678901234567000444207717514", "379646989926021594853807226880", 1451),
+        (
+            "1e4900",
+            4901,
+            "10000000000000000000270831223069",
+            "952246225341116846746313424896",
+            22005,
+        ),
+        (
+            "1.18973149535723176502e4932",
+            4933,
+            "118973149535723176502126385303",
+            "444156604419552086811989770240",
+            22047,
+        ),
+        (
+            "12345678901234567e300",
+            317,
+            "12345678901234567000444207717514",
+            "379646989926021594853807226880",
+            1451,
+        ),
     ];
     for (value, bytes, first, last, digits_sum) in table {
         let text = increment(value, "1").unwrap();
         assert_eq!(text.len(), bytes, "{value}");
         assert!(text.starts_with(first) && text.ends_with(last), "{value}");
-        assert_eq!(text.bytes().map(|digit| u32::from(digit - b'0')).sum::<u32>(), digits_sum, "{value}");
+        assert_eq!(
+            text.bytes()
+                .map(|digit| u32::from(digit - b'0'))
+                .sum::<u32>(),
+            digits_sum,
+            "{value}"
+        );
     }
 }
 
@@ -129,8 +189,18 @@ fn one_digit_far_behind_a_tie_decides() {
     let tie = "18446744073709551617";
     assert_eq!(increment(tie, "0").as_deref(), Ok("18446744073709551616"));
     let above = format!("{tie}.{}1", "0".repeat(5000));
-    assert_eq!(increment(&above, "0").as_deref(), Ok("18446744073709551618"));
-    assert_eq!(increment("0x1.00000000000000010000000000000000000000000000001p64", "0").as_deref(), Ok("18446744073709551618"));
+    assert_eq!(
+        increment(&above, "0").as_deref(),
+        Ok("18446744073709551618")
+    );
+    assert_eq!(
+        increment(
+            "0x1.00000000000000010000000000000000000000000000001p64",
+            "0"
+        )
+        .as_deref(),
+        Ok("18446744073709551618")
+    );
 }
 
 #[test]
@@ -141,32 +211,51 @@ fn the_smallest_numbers_are_kept() {
     assert!(LongDouble::parse(b"0x1.8p-16446").is_some());
     let smallest = LongDouble::parse(b"3.6e-4951").unwrap();
     assert_eq!(Some(smallest), LongDouble::parse(b"0x1p-16445"));
-    assert_eq!(Some(smallest.add(smallest)), LongDouble::parse(b"0x1p-16444"));
-    assert_eq!(smallest.add(LongDouble::parse(b"-3.6e-4951").unwrap()), LongDouble::ZERO);
+    assert_eq!(
+        Some(smallest.add(smallest)),
+        LongDouble::parse(b"0x1p-16444")
+    );
+    assert_eq!(
+        smallest.add(LongDouble::parse(b"-3.6e-4951").unwrap()),
+        LongDouble::ZERO
+    );
 }
 
 #[test]
 fn integers_are_exact() {
     for value in [0, 1, -1, i64::MAX, i64::MIN, 1 << 53, (1 << 62) + 1] {
         assert_eq!(human(LongDouble::from_i64(value)), value.to_string());
-        assert_eq!(Some(LongDouble::from_i64(value)), LongDouble::parse(value.to_string().as_bytes()));
+        assert_eq!(
+            Some(LongDouble::from_i64(value)),
+            LongDouble::parse(value.to_string().as_bytes())
+        );
     }
-    assert!(LongDouble::parse(b"-inf").is_some_and(|number| number.is_infinite() && human(number) == "-inf"));
+    assert!(
+        LongDouble::parse(b"-inf")
+            .is_some_and(|number| number.is_infinite() && human(number) == "-inf")
+    );
 }
 
 #[test]
 fn any_text_is_read_without_panic_and_reads_back() {
-    bolero::check!().with_type::<(Vec<u8>, i16)>().for_each(|(choices, exponent)| {
-        let alphabet = b"0123456789012345678900..-+xX1pPeEinfab";
-        let mut text: Vec<u8> = choices.iter().map(|&choice| alphabet[usize::from(choice) % alphabet.len()]).collect();
-        for _ in 0..2 {
-            let Some(number) = LongDouble::parse(&text) else { break };
-            let shown = human(number);
-            if let Some(again) = LongDouble::parse(shown.as_bytes()) {
-                // 17 digits after the point do not tell all numbers apart, but showing twice changes nothing.
-                assert_eq!(human(again), shown);
+    bolero::check!()
+        .with_type::<(Vec<u8>, i16)>()
+        .for_each(|(choices, exponent)| {
+            let alphabet = b"0123456789012345678900..-+xX1pPeEinfab";
+            let mut text: Vec<u8> = choices
+                .iter()
+                .map(|&choice| alphabet[usize::from(choice) % alphabet.len()])
+                .collect();
+            for _ in 0..2 {
+                let Some(number) = LongDouble::parse(&text) else {
+                    break;
+                };
+                let shown = human(number);
+                if let Some(again) = LongDouble::parse(shown.as_bytes()) {
+                    // 17 digits after the point do not tell all numbers apart, but showing twice changes nothing.
+                    assert_eq!(human(again), shown);
+                }
+                text.extend_from_slice(format!("e{exponent}").as_bytes());
             }
-            text.extend_from_slice(format!("e{exponent}").as_bytes());
-        }
-    });
+        });
 }

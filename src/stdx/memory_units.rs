@@ -14,7 +14,7 @@ pub enum MemoryOrPercent {
 
 /// Bytes of a size as Redis' `memtoull`: decimal digits and a unit in any case: none or `b` (1), `k` (1000), `kb` (1024),
 /// `m` (1000²), `mb` (1024²), `g` (1000³), `gb` (1024³). As there, no digits are zero ("" and "mb" are taken).
-/// What does not fit 64 bits is refused; Redis lets it wrap around.
+/// What does not fit 64 bits is refused; Redis takes the largest number for such digits, and lets a unit wrap around.
 pub fn parse_memory(text: &[u8]) -> Option<u64> {
     let digits_count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits_count > MEMORY_DIGITS_MAX {
@@ -23,7 +23,9 @@ pub fn parse_memory(text: &[u8]) -> Option<u64> {
     let (digits, unit) = text.split_at(digits_count);
     let mut value = 0_u64;
     for &digit in digits {
-        value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        value = value
+            .checked_mul(10)?
+            .checked_add(u64::from(digit - b'0'))?;
     }
     value.checked_mul(unit_bytes(unit)?)
 }
@@ -44,7 +46,9 @@ fn unit_bytes(unit: &[u8]) -> Option<u64> {
 /// A size, or a canonical integer that is not negative with a percent sign behind it.
 pub fn parse_memory_or_percent(text: &[u8]) -> Option<MemoryOrPercent> {
     match text {
-        [percent @ .., b'%'] => u64::try_from(parse_i64(percent)?).ok().map(MemoryOrPercent::Percent),
+        [percent @ .., b'%'] => u64::try_from(parse_i64(percent)?)
+            .ok()
+            .map(MemoryOrPercent::Percent),
         size => parse_memory(size).map(MemoryOrPercent::Bytes),
     }
 }
@@ -111,7 +115,12 @@ mod tests {
             (b"%", None),
         ];
         for &(text, expected) in table {
-            assert_eq!(parse_memory_or_percent(text), expected, "{}", text.escape_ascii());
+            assert_eq!(
+                parse_memory_or_percent(text),
+                expected,
+                "{}",
+                text.escape_ascii()
+            );
         }
     }
 }

@@ -76,7 +76,11 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
         }
         value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
     }
-    Some(if negative { value.wrapping_neg() } else { value })
+    Some(if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    })
 }
 
 /// The value of one to nineteen decimal digits, eight at a time; `None` when a byte is no digit.
@@ -183,8 +187,14 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
             value
         }
         FloatText::Hexadecimal(hexadecimal) => {
-            let rounded = round_binary::<53, -1074, 971>(hexadecimal.mantissa, hexadecimal.exponent, hexadecimal.sticky);
-            let Rounded::Finite { mantissa, exponent } = rounded else { return None };
+            let rounded = round_binary::<53, -1074, 971>(
+                hexadecimal.mantissa,
+                hexadecimal.exponent,
+                hexadecimal.sticky,
+            );
+            let Rounded::Finite { mantissa, exponent } = rounded else {
+                return None;
+            };
             if mantissa == 0 && hexadecimal.mantissa != 0 {
                 return None;
             }
@@ -251,7 +261,12 @@ mod tests {
         ];
         for &(text, expected) in table {
             assert_eq!(parse_i64(text), expected, "{}", text.escape_ascii());
-            assert_eq!(is_canonical_i64(text), expected.is_some(), "{}", text.escape_ascii());
+            assert_eq!(
+                is_canonical_i64(text),
+                expected.is_some(),
+                "{}",
+                text.escape_ascii()
+            );
         }
     }
 
@@ -261,7 +276,9 @@ mod tests {
             for byte in 0..=255_u8 {
                 let mut text = *b"11111111";
                 text[place] = byte;
-                let expected = str::from_utf8(&text).ok().and_then(|text| text.parse::<u64>().ok());
+                let expected = str::from_utf8(&text)
+                    .ok()
+                    .and_then(|text| text.parse::<u64>().ok());
                 let expected = if byte == b'+' { None } else { expected };
                 assert_eq!(digits_value(&text), expected, "{place} {byte}");
             }
@@ -300,7 +317,15 @@ mod tests {
         let mut power = 1_i64;
         for _ in 0..18 {
             power *= 10;
-            numbers.extend([power - 1, power, power + 1, 1 - power, -power, power / 7, power / 2]);
+            numbers.extend([
+                power - 1,
+                power,
+                power + 1,
+                1 - power,
+                -power,
+                power / 7,
+                power / 2,
+            ]);
         }
         for number in numbers {
             let mut buffer = [0; INTEGER_TEXT_BYTES_MAX];
@@ -318,52 +343,104 @@ mod tests {
         assert_eq!(digits_count(u64::MAX), 20);
     }
 
+    const DOUBLES: &[(&[u8], f64)] = &[
+        (b"0", 0.0),
+        (b"3", 3.0),
+        (b"-3", -3.0),
+        (b"+3", 3.0),
+        (b"007", 7.0),
+        (b"3.", 3.0),
+        (b".5", 0.5),
+        (b"-.5e1", -5.0),
+        (b"1e3", 1000.0),
+        (b"1E+3", 1000.0),
+        (b"3.0e-3", 0.003),
+        (b"9007199254740993", 9007199254740992.0),
+        (b"9223372036854775807", 9223372036854775807.0),
+        (b"inf", f64::INFINITY),
+        (b"+Inf", f64::INFINITY),
+        (b"-INFINITY", f64::NEG_INFINITY),
+        (b"0x10", 16.0),
+        (b"0x1p3", 8.0),
+        (b"0X.8P+1", 1.0),
+        (b"-0x1.8", -1.5),
+        (b"0x1.fffffffffffff8p0", 2.0),
+        (
+            b"0x1.fffffffffffff7p0",
+            f64::from_bits(0x3fff_ffff_ffff_ffff),
+        ),
+        (b"0x1p-1074", f64::from_bits(1)),
+        (b"0x1.8p-1074", f64::from_bits(2)),
+        (b"0x1p1023", f64::from_bits(0x7fe0_0000_0000_0000)),
+        (b"0x0p99999999999999999999", 0.0),
+        (b"0e99999999999999999999", 0.0),
+        (b"1.7976931348623157e308", f64::MAX),
+        (b"5e-324", f64::from_bits(1)),
+        (b"1e-320", f64::from_bits(2024)),
+    ];
+
+    const NO_DOUBLES: &[&[u8]] = &[
+        b"",
+        b" 1",
+        b"1 ",
+        b"\t1",
+        b"1\0",
+        b"nan",
+        b"-nan",
+        b"NaN(1)",
+        b"in",
+        b"infinit",
+        b"infi",
+        b".",
+        b"-",
+        b"+",
+        b"+-1",
+        b"e5",
+        b".e5",
+        b"1e",
+        b"1e+",
+        b"1e-",
+        b"0x",
+        b"0x.",
+        b"0xg",
+        b"0xp1",
+        b"0x1p",
+        b"0x1p+",
+        b"1_0",
+        b"1,5",
+        b"1e400",
+        b"-1e400",
+        b"1e-400",
+        b"1e99999999999999999999",
+        b"1e-99999999999999999999",
+        b"0x1p1024",
+        b"0x1p-1076",
+        b"0x1p-1075",
+        b"abc",
+        b"1f",
+        b"0x1.fffffffffffff8p1023",
+        b"\xff",
+    ];
+
     #[test]
     fn doubles_follow_strtod() {
-        let taken: &[(&[u8], f64)] = &[
-            (b"0", 0.0),
-            (b"3", 3.0),
-            (b"-3", -3.0),
-            (b"+3", 3.0),
-            (b"007", 7.0),
-            (b"3.", 3.0),
-            (b".5", 0.5),
-            (b"-.5e1", -5.0),
-            (b"1e3", 1000.0),
-            (b"1E+3", 1000.0),
-            (b"3.0e-3", 0.003),
-            (b"9007199254740993", 9007199254740992.0),
-            (b"9223372036854775807", 9223372036854775807.0),
-            (b"inf", f64::INFINITY),
-            (b"+Inf", f64::INFINITY),
-            (b"-INFINITY", f64::NEG_INFINITY),
-            (b"0x10", 16.0),
-            (b"0x1p3", 8.0),
-            (b"0X.8P+1", 1.0),
-            (b"-0x1.8", -1.5),
-            (b"0x1.fffffffffffff8p0", 2.0),
-            (b"0x1.fffffffffffff7p0", f64::from_bits(0x3fff_ffff_ffff_ffff)),
-            (b"0x1p-1074", f64::from_bits(1)),
-            (b"0x1.8p-1074", f64::from_bits(2)),
-            (b"0x1p1023", f64::from_bits(0x7fe0_0000_0000_0000)),
-            (b"0x0p99999999999999999999", 0.0),
-            (b"0e99999999999999999999", 0.0),
-            (b"1.7976931348623157e308", f64::MAX),
-            (b"5e-324", f64::from_bits(1)),
-            (b"1e-320", f64::from_bits(2024)),
-        ];
-        for &(text, expected) in taken {
-            assert_eq!(parse_double(text), Some(expected), "{}", text.escape_ascii());
+        for &(text, expected) in DOUBLES {
+            assert_eq!(
+                parse_double(text),
+                Some(expected),
+                "{}",
+                text.escape_ascii()
+            );
         }
-        assert_eq!(parse_double(b"-0").map(f64::to_bits), Some((-0.0_f64).to_bits()));
-        assert_eq!(parse_double(b"-0x0p0").map(f64::to_bits), Some((-0.0_f64).to_bits()));
-        let refused: &[&[u8]] = &[
-            b"", b" 1", b"1 ", b"\t1", b"1\0", b"nan", b"-nan", b"NaN(1)", b"in", b"infinit", b"infi", b".", b"-", b"+",
-            b"+-1", b"e5", b".e5", b"1e", b"1e+", b"1e-", b"0x", b"0x.", b"0xg", b"0xp1", b"0x1p", b"0x1p+", b"1_0",
-            b"1,5", b"1e400", b"-1e400", b"1e-400", b"1e99999999999999999999", b"1e-99999999999999999999", b"0x1p1024",
-            b"0x1p-1076", b"0x1p-1075", b"abc", b"1f", b"0x1.fffffffffffff8p1023", b"\xff",
-        ];
-        for text in refused {
+        assert_eq!(
+            parse_double(b"-0").map(f64::to_bits),
+            Some((-0.0_f64).to_bits())
+        );
+        assert_eq!(
+            parse_double(b"-0x0p0").map(f64::to_bits),
+            Some((-0.0_f64).to_bits())
+        );
+        for text in NO_DOUBLES {
             assert_eq!(parse_double(text), None, "{}", text.escape_ascii());
         }
     }

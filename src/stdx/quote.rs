@@ -80,10 +80,15 @@ fn first_argument(line: &[u8]) -> Result<(Vec<u8>, &[u8]), UnbalancedQuotes> {
 }
 
 /// Appends the text up to the closing double quote; returns what follows that.
-fn double_quoted<'line>(mut text: &'line [u8], argument: &mut Vec<u8>) -> Result<&'line [u8], UnbalancedQuotes> {
+fn double_quoted<'line>(
+    mut text: &'line [u8],
+    argument: &mut Vec<u8>,
+) -> Result<&'line [u8], UnbalancedQuotes> {
     loop {
         text = match text {
-            [b'\\', b'x', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+            [b'\\', b'x', high, low, after @ ..]
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
                 argument.push(hexadecimal_value(*high) << 4 | hexadecimal_value(*low));
                 after
             }
@@ -109,7 +114,10 @@ fn double_quoted<'line>(mut text: &'line [u8], argument: &mut Vec<u8>) -> Result
 }
 
 /// Appends the text up to the closing single quote; returns what follows that.
-fn single_quoted<'line>(mut text: &'line [u8], argument: &mut Vec<u8>) -> Result<&'line [u8], UnbalancedQuotes> {
+fn single_quoted<'line>(
+    mut text: &'line [u8],
+    argument: &mut Vec<u8>,
+) -> Result<&'line [u8], UnbalancedQuotes> {
     loop {
         text = match text {
             [b'\\', b'\'', after @ ..] => {
@@ -153,7 +161,10 @@ mod tests {
             (b"foo bar", r#""foo bar""#),
             (b"a\"b\\c'd", r#""a\"b\\c'd""#),
             (b"\n\r\t\x07\x08", r#""\n\r\t\a\b""#),
-            (b"\0\x01\x1b ~\x7f\x80\xff", r#""\x00\x01\x1b ~\x7f\x80\xff""#),
+            (
+                b"\0\x01\x1b ~\x7f\x80\xff",
+                r#""\x00\x01\x1b ~\x7f\x80\xff""#,
+            ),
         ];
         for &(bytes, expected) in table {
             assert_eq!(quote(bytes), expected);
@@ -162,14 +173,18 @@ mod tests {
 
     #[test]
     fn lines_are_split() {
-        let table: &[(&[u8], Result<&[&[u8]], UnbalancedQuotes>)] = &[
+        type Split<'line> = Result<&'line [&'line [u8]], UnbalancedQuotes>;
+        let table: &[(&[u8], Split<'_>)] = &[
             (b"", Ok(&[])),
             (b" \t\r\n\x0b\x0c", Ok(&[])),
             (b"set key value", Ok(&[b"set", b"key", b"value"])),
             (b"  set\tkey \n value\r\n", Ok(&[b"set", b"key", b"value"])),
             (br#"save "" '' end"#, Ok(&[b"save", b"", b"", b"end"])),
             (br#""a b" 'c d'"#, Ok(&[b"a b", b"c d"])),
-            (br#""\x41\xfF\x4g\n\r\t\b\a\q\"\\""#, Ok(&[b"A\xffx4g\n\r\t\x08\x07q\"\\"])),
+            (
+                br#""\x41\xfF\x4g\n\r\t\b\a\q\"\\""#,
+                Ok(&[b"A\xffx4g\n\r\t\x08\x07q\"\\"]),
+            ),
             (br#"'\x41\n\'\\"'"#, Ok(&[br#"\x41\n'\\""#])),
             (br#"foo"bar""#, Ok(&[b"foobar"])),
             (br#"foo'b r' x"#, Ok(&[b"foob r", b"x"])),
@@ -190,7 +205,8 @@ mod tests {
             (b"\"foo\0\"", Err(UnbalancedQuotes)),
         ];
         for (line, expected) in table {
-            let expected = expected.map(|arguments| arguments.iter().map(|argument| argument.to_vec()).collect());
+            let expected = expected
+                .map(|arguments| arguments.iter().map(|argument| argument.to_vec()).collect());
             assert_eq!(split_arguments(line), expected, "{}", line.escape_ascii());
         }
     }

@@ -17,7 +17,9 @@ impl Random {
     pub fn new(seed: u64) -> Random {
         let mut counter = seed;
         // Splitmix64 gives each number once in its period, so at most one of the four is zero.
-        Random { state: std::array::from_fn(|_| splitmix64(&mut counter)) }
+        Random {
+            state: std::array::from_fn(|_| splitmix64(&mut counter)),
+        }
     }
 
     /// The next 64 random bits.
@@ -75,8 +77,16 @@ mod tests {
         assert_eq!(splitmix64(&mut counter), 6_457_827_717_110_365_317);
         assert_eq!(splitmix64(&mut counter), 3_203_168_211_198_807_973);
         // xoshiro256** from the state 1, 2, 3, 4.
-        let mut random = Random { state: [1, 2, 3, 4] };
-        let expected = [11_520, 0, 1_509_978_240, 1_215_971_899_390_074_240, 1_216_172_134_540_287_360];
+        let mut random = Random {
+            state: [1, 2, 3, 4],
+        };
+        let expected = [
+            11_520,
+            0,
+            1_509_978_240,
+            1_215_971_899_390_074_240,
+            1_216_172_134_540_287_360,
+        ];
         assert_eq!(expected.map(|_| random.next_u64()), expected);
     }
 
@@ -99,12 +109,17 @@ mod tests {
             counts[random.below(7) as usize] += 1;
         }
         // The deviation of each count is 93.
-        assert!(counts.iter().all(|count| count.abs_diff(10_000) < 500), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| count.abs_diff(10_000) < 500),
+            "{counts:?}"
+        );
         assert_eq!(random.below(1), 0);
         assert_eq!(random.below(0), 0);
         // Of three quarters of 2^64, every third number would come twice as often if none were drawn again.
         let bound = 3 << 62;
-        let thirds = (0..30_000).filter(|_| random.below(bound) % 3 == 0).count();
+        let thirds = (0..30_000)
+            .filter(|_| random.below(bound).is_multiple_of(3))
+            .count();
         assert!(thirds.abs_diff(10_000) < 500, "{thirds}");
     }
 }

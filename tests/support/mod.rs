@@ -7,7 +7,12 @@
 )]
 
 pub mod client;
+pub mod compare;
+pub mod duel;
+pub mod generate;
+pub mod grammar;
 pub mod server;
+pub mod shrink;
 pub mod table;
 pub mod text;
 pub mod value;

@@ -8,6 +8,8 @@ use crate::command::args::Args;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::spec::{Command, Flags, Run};
+use crate::resp::reply::Reply;
+use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, format_u64};
 use crate::stdx::glob::Glob;
 use crate::stdx::number;
 
@@ -109,8 +111,8 @@ fn scan(context: &mut Context<'_>) -> Result<(), CommandError> {
     let position = position(&context.args, shards)?;
     let options = ScanOptions::parse(context.args, 2)?;
     let (database, now_ms) = (context.database, context.turn.now_ms);
-    let reply = &mut *context.reply;
-    let mark = reply.deferred();
+    // The cursor comes first and is known last, so the elements are written apart.
+    let mut elements = Reply::new(context.reply.protocol);
     let (mut cursor, mut shown) = (0, 0);
     if let Some(Position { shard, mut local }) = position {
         let keyspace = context.keyspaces.shard(shard);
@@ -120,7 +122,7 @@ fn scan(context: &mut Context<'_>) -> Result<(), CommandError> {
                 let fits = options.glob.as_ref().is_none_or(|glob| glob.matches(entry.key()))
                     && options.type_name.is_none_or(|name| name.eq_ignore_ascii_case(entry.object_type().name().as_bytes()));
                 if fits {
-                    reply.bulk(entry.key());
+                    elements.bulk(entry.key());
                     shown += 1;
                 }
             });
@@ -133,11 +135,12 @@ fn scan(context: &mut Context<'_>) -> Result<(), CommandError> {
         }
         cursor = Position { shard, local }.cursor(shards);
     }
-    reply.finish_with(mark, |reply| {
-        reply.array(2);
-        reply.bulk_unsigned(cursor);
-        reply.array(shown);
-    });
+    let reply = &mut *context.reply;
+    reply.array(2);
+    let mut digits = [0; INTEGER_TEXT_BYTES_MAX];
+    reply.bulk(format_u64(&mut digits, cursor));
+    reply.array(shown);
+    reply.append_range(&elements, 0, elements.position());
     Ok(())
 }
 
