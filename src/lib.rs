@@ -39,8 +39,6 @@
 //! lent to one core. *Hold*: single keys kept still between the two phases of a scattered command. *Session*: one
 //! client on its core. *Turn*: one call of a core from outside. *Window*: commands that are prefetched together.
 
-/// Sanitizers only see what goes through the system's allocator: they are built with `--cfg system_allocator`.
-#[cfg(not(system_allocator))]
 #[global_allocator]
 static ALLOCATOR: stats::memory::CountingAllocator = stats::memory::CountingAllocator;
 
