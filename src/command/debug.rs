@@ -76,7 +76,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("set-active-expire", 3, 3, set_active_expire),
     ("set-disable-deny-scripts", 3, 3, set_disable_deny_scripts),
     ("set-skip-checksum-validation", 3, 3, set_skip_checksum_validation),
-    ("sleep", 3, 3, sleep),
+    ("sleep", 3, 3, hold_up),
     ("stringmatch-test", 2, 2, stringmatch_test),
 ];
 
@@ -195,24 +195,13 @@ fn object(context: &mut Context<'_>) -> Result<(), CommandError> {
     let text = format!(
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         entry.key().as_ptr(),
-        encoding(&entry),
+        entry.encoding(),
         serialized_len(&entry),
         entry.access(),
         idle_seconds(entry.access(), turn.now_ms),
     );
     context.reply.simple(&text);
     Ok(())
-}
-
-/// Longest string Redis keeps beside its object's header.
-const EMBEDDED_BYTES_MAX: usize = 44;
-
-fn encoding(entry: &Entry<'_>) -> &'static str {
-    match entry.value() {
-        ValueRef::Integer(_) => "int",
-        ValueRef::Inline(bytes) if bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
-        ValueRef::Inline(_) | ValueRef::Boxed(_) => "raw",
-    }
 }
 
 /// Bytes of the value in an RDB file, as if nothing were compressed there (Redis compresses strings of more than 20 bytes).
@@ -368,7 +357,7 @@ fn set_skip_checksum_validation(context: &mut Context<'_>) -> Result<(), Command
 }
 
 /// All keyspaces are in hand meanwhile, so nobody else gets at any data either.
-fn sleep(context: &mut Context<'_>) -> Result<(), CommandError> {
+fn hold_up(context: &mut Context<'_>) -> Result<(), CommandError> {
     let seconds = number::parse_double(context.args.get(2)).unwrap_or(0.0).max(0.0);
     let milliseconds = (seconds * 1000.0).min(DEBUG_SLEEP_MS_MAX as f64);
     process::hold_thread(Duration::from_micros((milliseconds * 1000.0) as u64));
