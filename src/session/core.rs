@@ -9,7 +9,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use crate::client::Client;
-use crate::command::connection::must_authenticate;
+use crate::command::connection::{first_protocol, must_authenticate};
 use crate::command::table::Row;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
@@ -139,6 +139,7 @@ impl Core {
         let mut client =
             Client::new(connection.id, connection.address.clone(), connection.local_address.clone(), now_ms);
         client.unix_socket = connection.unix_socket;
+        client.protocol = first_protocol(&self.config);
         client.descriptor = descriptor;
         client.authenticated = self.config.get_bytes(crate::param!("requirepass")).is_empty();
         self.sessions[slot as usize].1 = Some(Box::new(Session::new(key, client)));
