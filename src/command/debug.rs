@@ -92,9 +92,8 @@ fn debug(context: &mut Context<'_>) -> Result<(), CommandError> {
 }
 
 fn unknown_subcommand(args: &Args<'_>) -> CommandError {
-    let name = String::from_utf8_lossy(args.get(1));
-    let text = ["ERR unknown subcommand or wrong number of arguments for '", &name, "'. Try DEBUG HELP."].concat();
-    CommandError::Owned(text)
+    let reason = "ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::quoting(reason, args.get(1), "'. Try DEBUG HELP.")
 }
 
 /// The switch at argument 2: a number other than 0 is on, anything that is no number is off.

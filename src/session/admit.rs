@@ -73,9 +73,8 @@ fn subcommand(row: &'static Row, args: Args<'_>) -> Result<&'static Row, Command
         return Ok(row.subcommand(args.get(1)).filter(|sub| sub.accepts(args.len())).unwrap_or(row));
     }
     row.subcommand(args.get(1)).ok_or_else(|| {
-        let shown = String::from_utf8_lossy(clip(args.get(1), SHOWN_BYTES_MAX)).into_owned();
-        let container = row.command.name.to_uppercase();
-        CommandError::Owned(["ERR unknown subcommand '", &shown, "'. Try ", &container, " HELP."].concat())
+        let advice = ["'. Try ", &row.command.name.to_uppercase(), " HELP."].concat();
+        CommandError::quoting("ERR unknown subcommand '", clip(args.get(1), SHOWN_BYTES_MAX), &advice)
     })
 }
 
@@ -98,7 +97,7 @@ fn unknown_command(args: Args<'_>) -> CommandError {
         shown.extend_from_slice(b"' ");
     }
     text.extend_from_slice(&shown);
-    CommandError::Owned(String::from_utf8_lossy(&text).into_owned())
+    CommandError::Owned(text)
 }
 
 /// The first `max` bytes, up to a NUL byte (Redis prints these as C strings).

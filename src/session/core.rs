@@ -323,7 +323,7 @@ impl Core {
             return if session.segments.is_empty() { Progress::Close } else { Progress::Wait };
         }
         if let Some(error) = session.protocol_error.take() {
-            self.stats().count_error("ERR");
+            self.stats().count_error(b"ERR");
             error.write(session.reply());
             session.closing = true;
             return self.after_input(session);
