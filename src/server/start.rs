@@ -118,7 +118,7 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
         doorbells: (0..shards).map(|_| Doorbell::new()).collect::<io::Result<_>>()?,
     });
     let stopped = Arc::new(AtomicUsize::new(0));
-    let (rings, outside) = lay_rings(shards);
+    let (rings, outside) = lay_rings(shards, RING_SLOTS);
     for (id, (senders, receivers)) in rings.into_iter().enumerate() {
         let exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
         let parts = (server.clone(), shared_config.clone(), clock.clone(), events.clone(), stopped.clone());
@@ -168,21 +168,21 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
 }
 
 /// Rings for one core: to each core, and from each core and from outside.
-type CoreRings = (Vec<Option<Sender<Message>>>, Vec<Receiver<Message>>);
+pub type CoreRings = (Vec<Option<Sender<Message>>>, Vec<Receiver<Message>>);
 
-/// A ring for every ordered pair of cores, and one from outside to each.
-pub fn lay_rings(shards: usize) -> (Vec<CoreRings>, Vec<Sender<Message>>) {
+/// A ring of `slots` slots for every ordered pair of cores, and one from outside to each.
+pub fn lay_rings(shards: usize, slots: usize) -> (Vec<CoreRings>, Vec<Sender<Message>>) {
     let mut senders: Vec<Vec<Option<Sender<Message>>>> =
         (0..shards).map(|_| (0..shards).map(|_| None).collect()).collect();
     let mut receivers: Vec<Vec<Receiver<Message>>> = (0..shards).map(|_| Vec::new()).collect();
     let mut outside = Vec::new();
     for to in 0..shards {
         for from in (0..shards).filter(|&from| from != to) {
-            let (sender, receiver) = ring(RING_SLOTS);
+            let (sender, receiver) = ring(slots);
             senders[from][to] = Some(sender);
             receivers[to].push(receiver);
         }
-        let (sender, receiver) = ring(RING_SLOTS);
+        let (sender, receiver) = ring(slots);
         outside.push(sender);
         receivers[to].push(receiver);
     }

@@ -233,6 +233,19 @@ impl Exchange {
             || (self.overflow_len > 0 && self.overflow_has_room())
     }
 
+    /// What is not done or not put away. For tests and the simulation.
+    pub fn leftover(&mut self) -> Option<&'static str> {
+        [
+            (self.has_work(), "work for its pump"),
+            (self.boxes.iter().any(Option::is_some), "a box in hand"),
+            (self.overflow_len > 0, "messages beyond a ring"),
+            (self.missed != 0, "a turn that did not end"),
+        ]
+        .into_iter()
+        .find_map(|(left, what)| left.then_some(what))
+        .or_else(|| self.home.leftover())
+    }
+
     fn overflow_has_room(&self) -> bool {
         self.overflow.iter().zip(&self.senders).any(|(queue, sender)| {
             !queue.is_empty() && sender.as_ref().is_some_and(|sender| sender.len() < sender.capacity())

@@ -79,6 +79,18 @@ impl Home {
         self.second_phases.push_back(SecondPhase::Release(id));
     }
 
+    /// What is not done. For tests and the simulation.
+    pub(super) fn leftover(&self) -> Option<&'static str> {
+        [
+            (!self.queue.is_empty() || !self.second_phases.is_empty(), "queued work at home"),
+            (!self.suspended.is_empty(), "a batch that waits for a held key"),
+            (self.loans_queued > 0, "a loan not lent"),
+            (self.lent, "a lent box"),
+        ]
+        .into_iter()
+        .find_map(|(left, what)| left.then_some(what))
+    }
+
     fn refuses_holds(&self) -> bool {
         self.lent || self.loans_queued > 0
     }

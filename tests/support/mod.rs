@@ -7,6 +7,8 @@
 )]
 
 pub mod client;
+pub mod history;
+pub mod linearize;
 pub mod server;
 pub mod table;
 pub mod text;
