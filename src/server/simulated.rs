@@ -400,7 +400,9 @@ impl World {
             if let Some(session) = self.cores[pipe.core].session(pipe.key)
                 && !(session.is_settled() && pipe.reader == Reader::Reading)
             {
-                return Err(format!("client {client} of core {} waits for good ({:?})", pipe.core, pipe.reader));
+                let (core, reader) = (pipe.core, pipe.reader);
+                let left: Vec<_> = self.cores.iter_mut().map(|core| core.exchange.leftover()).collect();
+                return Err(format!("client {client} of core {core} waits for good ({reader:?}); the cores: {left:?}"));
             }
         }
         for core in &mut self.cores {

@@ -252,11 +252,6 @@ impl Exchange {
         })
     }
 
-    /// Queued messages that wait for room in a ring; while there are any, the core must not park for long.
-    pub fn has_overflow(&self) -> bool {
-        self.overflow_len > 0
-    }
-
     /// An empty batch for a shard.
     pub fn new_batch(&mut self, shard: usize, ticket: u32, session: u64) -> Box<Batch> {
         let mut batch = self.spare_batches.pop().unwrap_or_default();
@@ -302,9 +297,23 @@ impl Exchange {
                 other => self.events.push_back(Event::Other(other)),
             }
         }
+        self.wake_starved();
         self.run_home(runner);
         if self.overflow_len > 0 {
             self.drain_overflow();
+        }
+    }
+
+    /// Wakes the cores that have more for us than their rings held.
+    fn wake_starved(&mut self) {
+        for (index, ring) in self.receivers.iter_mut().enumerate() {
+            // Rings stand in the order of their senders, without our own; the last is from outside, which never waits.
+            let from = index + usize::from(index >= self.core);
+            if ring.take_starved()
+                && let Some(doorbell) = self.meeting.doorbells.get(from)
+            {
+                doorbell.ring_if_parked();
+            }
         }
     }
 
