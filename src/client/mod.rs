@@ -104,6 +104,11 @@ impl Client {
         }
     }
 
+    /// Connected from this machine: through the unix socket or a loopback address.
+    pub fn is_local(&self) -> bool {
+        self.unix_socket || self.address.starts_with("127.") || self.address.starts_with("[::1]:")
+    }
+
     /// Its TYPE.
     pub fn kind(&self) -> ClientKind {
         ClientKind::Normal

@@ -68,4 +68,14 @@ impl<'a> Args<'a> {
     pub fn integer(&self, index: usize) -> Result<i64, CommandError> {
         number::parse_i64(self.get(index)).ok_or(CommandError::NotAnInteger)
     }
+
+    /// The index of one of `databases` databases, or Redis' words for what is wrong with it.
+    pub fn database(&self, index: usize, databases: usize) -> Result<u32, CommandError> {
+        let number = self.integer(index)?;
+        let number = i32::try_from(number).map_err(|_| CommandError::NotAnInt32)?;
+        u32::try_from(number)
+            .ok()
+            .filter(|&number| (number as usize) < databases)
+            .ok_or(CommandError::DatabaseOutOfRange)
+    }
 }

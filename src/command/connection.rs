@@ -1,21 +1,135 @@
-//! The connection family: who a client is and how it speaks.
+//! The connection family: who a client is and how it speaks. CLIENT has a file of its own.
+
+use std::hint::black_box;
+use std::sync::atomic::Ordering;
+
+use crate::client::Client;
+use crate::config::Config;
+use crate::resp::reply::Protocol;
+use crate::stats::server::REDIS_VERSION;
+use crate::stdx::number;
 
 use super::context::SessionContext;
 use super::error::CommandError;
+use super::request::ControlRequest;
 use super::spec::{Categories, Command, Flags, Run};
 
+/// The only user there is.
+pub const DEFAULT_USER: &[u8] = b"default";
+
+/// Commands a client needs before it has authenticated.
+const GREETING: Flags =
+    Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY);
+
 /// The family's rows.
-pub const COMMANDS: &[Command] = &[Command {
-    name: "ping",
-    arity: -1,
-    run: Run::Session(ping),
-    flags: Flags::FAST,
-    categories: Categories::CONNECTION,
-    group: "connection",
-    summary: "Answers PONG, or with what it was given.",
-    syntax: "[message]",
-    ..Command::BASE
-}];
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "ping",
+        arity: -1,
+        run: Run::Session(ping),
+        flags: Flags::FAST,
+        categories: Categories::CONNECTION,
+        group: "connection",
+        summary: "Answers PONG, or with what it was given.",
+        syntax: "[message]",
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        ..Command::BASE
+    },
+    Command {
+        name: "echo",
+        arity: 2,
+        run: Run::Session(echo),
+        flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
+        categories: Categories::CONNECTION,
+        group: "connection",
+        summary: "Answers with what it was given.",
+        syntax: "message",
+        ..Command::BASE
+    },
+    Command {
+        name: "quit",
+        arity: -1,
+        run: Run::Control(quit),
+        flags: GREETING,
+        categories: Categories::CONNECTION,
+        group: "connection",
+        summary: "Closes the connection once everything before it is answered.",
+        deprecated: Some(("7.2.0", "just closing the connection")),
+        ..Command::BASE
+    },
+    Command {
+        name: "reset",
+        arity: 1,
+        run: Run::Session(reset),
+        flags: GREETING,
+        categories: Categories::CONNECTION,
+        group: "connection",
+        since: "6.2.0",
+        summary: "Puts the connection back into the state it began in.",
+        ..Command::BASE
+    },
+    Command {
+        name: "select",
+        arity: 2,
+        run: Run::Session(select),
+        flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
+        categories: Categories::CONNECTION,
+        group: "connection",
+        summary: "Chooses the database of the connection.",
+        syntax: "index:integer",
+        ..Command::BASE
+    },
+    Command {
+        name: "hello",
+        arity: -1,
+        run: Run::Session(hello),
+        flags: GREETING,
+        categories: Categories::CONNECTION,
+        group: "connection",
+        since: "6.0.0",
+        summary: "Greets the server: chooses the protocol, may authenticate and name the connection.",
+        syntax: "[arguments{protover:integer [AUTH auth{username password}] [SETNAME clientname]}]",
+        history: &[("6.2.0", "The protocol version may be left out; the reply then only describes the connection.")],
+        ..Command::BASE
+    },
+    Command {
+        name: "auth",
+        arity: -2,
+        run: Run::Session(auth),
+        flags: GREETING,
+        categories: Categories::CONNECTION,
+        group: "connection",
+        summary: "Authenticates the connection.",
+        complexity: "O(N), N passwords of the user",
+        syntax: "[username] password",
+        history: &[("6.0.0", "May name a user.")],
+        ..Command::BASE
+    },
+];
+
+/// Whether this client must authenticate before it may run commands. One that connected while a password was needed may
+/// go on when the password has been taken away; one that connected without stays in when a password is set.
+pub fn must_authenticate(client: &Client, config: &Config) -> bool {
+    !client.authenticated && !password(config).is_empty()
+}
+
+fn password(config: &Config) -> &[u8] {
+    config.get_bytes(crate::param!("requirepass"))
+}
+
+/// Checks what CLIENT LIST prints with blanks between the fields: names and versions must be one printable word.
+pub fn is_printable_word(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_graphic)
+}
+
+/// The error for a name that is not one printable word.
+pub const BAD_NAME: CommandError =
+    CommandError::Text("ERR Client names cannot contain spaces, newlines or special characters.");
+
+/// Sets a client's name that was checked; an empty one is none.
+pub fn set_name(client: &mut Client, name: &[u8]) {
+    client.name = (!name.is_empty()).then(|| name.into());
+}
 
 fn ping(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     match context.args.len() {
@@ -24,4 +138,186 @@ fn ping(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
         _ => return Err(CommandError::Arity("ping")),
     }
     Ok(())
+}
+
+fn echo(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
+    match context.args.shared(1) {
+        Some(large) => context.reply.bulk_shared(large.clone()),
+        None => context.reply.bulk(context.args.get(1)),
+    }
+    Ok(())
+}
+
+fn quit(_: &mut SessionContext<'_>) -> Result<ControlRequest, CommandError> {
+    Ok(ControlRequest::Quit)
+}
+
+fn reset(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
+    context.client.reset(password(context.config).is_empty());
+    context.reply.protocol = Protocol::Resp2;
+    context.reply.simple("RESET");
+    Ok(())
+}
+
+fn select(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
+    let index = context.args.integer(1)?;
+    let Ok(index) = i32::try_from(index) else {
+        return Err(CommandError::Text(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    };
+    if i64::from(index) < 0 || i64::from(index) >= context.config.get_i64(crate::param!("databases")) {
+        return Err(CommandError::DatabaseOutOfRange);
+    }
+    context.client.database = index as u32;
+    context.reply.ok();
+    Ok(())
+}
+
+fn auth(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
+    let args = context.args;
+    match args.len() {
+        2 if password(context.config).is_empty() => {
+            return Err(CommandError::Text(
+                "ERR AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?",
+            ));
+        }
+        2 => authenticate(context, DEFAULT_USER, args.get(1))?,
+        3 => authenticate(context, args.get(1), args.get(2))?,
+        _ => return Err(CommandError::Syntax),
+    }
+    context.reply.ok();
+    Ok(())
+}
+
+/// Lets the client in, or tells it WRONGPASS and leaves it as it was.
+fn authenticate(context: &mut SessionContext<'_>, user: &[u8], given: &[u8]) -> Result<(), CommandError> {
+    let secret = password(context.config);
+    if user == DEFAULT_USER && (secret.is_empty() || is_same_secret(given, secret)) {
+        context.client.authenticated = true;
+        return Ok(());
+    }
+    context.server.auth_failures.fetch_add(1, Ordering::Relaxed);
+    Err(CommandError::Text("WRONGPASS invalid username-password pair or user is disabled."))
+}
+
+/// Compares in a time that depends on the length of what was given and on nothing of the secret.
+fn is_same_secret(given: &[u8], secret: &[u8]) -> bool {
+    let mut difference = given.len() ^ secret.len();
+    for (at, byte) in given.iter().enumerate() {
+        difference |= usize::from(byte ^ secret[at % secret.len()]);
+        difference = black_box(difference);
+    }
+    difference == 0
+}
+
+/// What HELLO was given after the protocol's version.
+#[derive(Default)]
+struct Greeting<'a> {
+    credentials: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+fn hello(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
+    let args = context.args;
+    let mut protocol = context.client.protocol;
+    if args.len() >= 2 {
+        protocol = match number::parse_i64(args.get(1)) {
+            Some(2) => Protocol::Resp2,
+            Some(3) => Protocol::Resp3,
+            Some(_) => return Err(CommandError::Text("NOPROTO unsupported protocol version")),
+            None => return Err(CommandError::Text("ERR Protocol version is not an integer or out of range")),
+        };
+    }
+    let greeting = read_greeting(context)?;
+    if let Some((user, given)) = greeting.credentials {
+        authenticate(context, user, given)?;
+    }
+    if must_authenticate(context.client, context.config) {
+        return Err(CommandError::Text(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
+             <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+        ));
+    }
+    if let Some(name) = greeting.name {
+        set_name(context.client, name);
+    }
+    context.client.protocol = protocol;
+    context.reply.protocol = protocol;
+    describe(context);
+    Ok(())
+}
+
+fn read_greeting<'a>(context: &SessionContext<'a>) -> Result<Greeting<'a>, CommandError> {
+    let args = context.args;
+    let mut greeting = Greeting::default();
+    let mut at = 2;
+    while at < args.len() {
+        let more = args.len() - 1 - at;
+        if args.is(at, b"auth") && more >= 2 {
+            greeting.credentials = Some((args.get(at + 1), args.get(at + 2)));
+            at += 3;
+        } else if args.is(at, b"setname") && more >= 1 {
+            if !is_printable_word(args.get(at + 1)) {
+                return Err(BAD_NAME);
+            }
+            greeting.name = Some(args.get(at + 1));
+            at += 2;
+        } else {
+            let option = String::from_utf8_lossy(args.get(at));
+            return Err(CommandError::Owned(["ERR Syntax error in HELLO option '", &option, "'"].concat()));
+        }
+    }
+    Ok(greeting)
+}
+
+/// HELLO's reply.
+fn describe(context: &mut SessionContext<'_>) {
+    let reply = &mut *context.reply;
+    reply.map(7);
+    reply.bulk(b"server");
+    reply.bulk(b"redis");
+    reply.bulk(b"version");
+    reply.bulk(REDIS_VERSION.as_bytes());
+    reply.bulk(b"proto");
+    reply.integer(if context.client.protocol == Protocol::Resp3 { 3 } else { 2 });
+    reply.bulk(b"id");
+    reply.integer(context.client.id as i64);
+    reply.bulk(b"mode");
+    reply.bulk(b"standalone");
+    reply.bulk(b"role");
+    reply.bulk(b"master");
+    reply.bulk(b"modules");
+    reply.array(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_compared_whole() {
+        let table: &[(&[u8], &[u8], bool)] = &[
+            (b"secret", b"secret", true),
+            (b"", b"secret", false),
+            (b"secre", b"secret", false),
+            (b"secretsecret", b"secret", false),
+            (b"secreT", b"secret", false),
+            (b"Secret", b"secret", false),
+            (b"\x00", b"\x00\x00", false),
+        ];
+        for (given, secret, same) in table {
+            assert_eq!(is_same_secret(given, secret), *same, "{given:?} {secret:?}");
+        }
+    }
+
+    #[test]
+    fn printable_words() {
+        for (text, printable) in
+            [(&b""[..], true), (b"a-b:1.2", true), (b"a b", false), (b"a\n", false), (b"\xc3\xa9", false), (b"~!", true)]
+        {
+            assert_eq!(is_printable_word(text), printable, "{text:?}");
+        }
+    }
 }

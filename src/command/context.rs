@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::config::Config;
+use crate::keyspace::entry::Entry;
 use crate::keyspace::{Key, KeyHasher, Keyspace, Turn};
 use crate::resp::reply::Reply;
 use crate::stats::server::ServerFacts;
@@ -43,9 +44,20 @@ impl<'a> Keyspaces<'a> {
         self.boxes.iter_mut().enumerate().filter_map(|(shard, slot)| Some((shard, slot.as_deref_mut()?)))
     }
 
+    /// A key with its hash.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.hasher.key(bytes)
+    }
+
     /// Number of shards of the server.
     pub fn shards(&self) -> usize {
         self.boxes.len()
+    }
+
+    /// Number of logical databases.
+    pub fn databases_len(&self) -> usize {
+        self.boxes.iter().flatten().next().map_or(0, |keyspace| keyspace.databases_len())
     }
 
     /// The one shard this command was sent to.
@@ -93,6 +105,13 @@ impl<'a> Context<'a> {
         self.keyspaces.of(key)
     }
 
+    /// The entry of the key at an argument, counted as a hit or miss but not as a use (EXISTS, TTL, TYPE, OBJECT).
+    pub fn look(&mut self, index: usize) -> Option<Entry<'_>> {
+        let (key, database) = (self.key(index), self.database);
+        let turn = Turn { touch: false, ..self.turn };
+        self.keyspaces.of(&key).read(database, &key, turn)
+    }
+
     /// Opens the key at an argument for writing in the client's database.
     #[inline]
     pub fn write(&mut self, index: usize) -> crate::keyspace::write::KeyWrite<'_>
@@ -118,6 +137,8 @@ pub struct SessionContext<'a> {
     pub server: &'a ServerFacts,
     /// Unix time in milliseconds.
     pub now_ms: i64,
+    /// Unix time in microseconds, read when the command began.
+    pub now_us: i64,
     /// The command's full name in lower case, for error texts.
     pub command: &'static str,
 }

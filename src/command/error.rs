@@ -9,6 +9,8 @@ pub enum CommandError {
     WrongType,
     /// Not a 64-bit integer.
     NotAnInteger,
+    /// A 64-bit integer where one of 32 bits is needed.
+    NotAnInt32,
     /// Not a floating point number.
     NotAFloat,
     /// An unknown or ill-placed option.
@@ -45,6 +47,7 @@ impl CommandError {
         Cow::Borrowed(match self {
             CommandError::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
             CommandError::NotAnInteger => "ERR value is not an integer or out of range",
+            CommandError::NotAnInt32 => "ERR value is out of range, value must between -2147483648 and 2147483647",
             CommandError::NotAFloat => "ERR value is not a valid float",
             CommandError::Syntax => "ERR syntax error",
             CommandError::NoSuchKey => "ERR no such key",

@@ -5,10 +5,22 @@
 //! a file; what must happen elsewhere they return as data.
 
 pub mod args;
+pub mod client;
+pub mod config;
 pub mod connection;
 pub mod context;
+pub mod debug;
+mod debug_digest;
+mod docs;
 pub mod error;
+pub mod introspect;
+pub mod key;
+pub mod help;
+pub mod info;
+pub mod keys;
 pub mod request;
+pub mod server;
 pub mod spec;
 pub mod string;
+pub mod syntax;
 pub mod table;

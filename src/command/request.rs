@@ -38,9 +38,10 @@ pub enum ControlRequest {
         local: bool,
     },
     /// CONFIG REWRITE.
-    ConfigRewrite,
-    /// CONFIG RESETSTAT.
-    ConfigResetStat,
+    ConfigRewrite {
+        /// Parameters at their defaults are written too (DEBUG CONFIG-REWRITE-FORCE-ALL).
+        all: bool,
+    },
     /// SHUTDOWN.
     Shutdown(Shutdown),
     /// QUIT: the client is closed once its replies are sent.

@@ -143,6 +143,7 @@ pub fn load(sources: &Sources, stdin: &mut dyn Read) -> Result<Loaded, LoadError
         None => Vec::new(),
     };
     if sources.stdin {
+        end_line(&mut text);
         stdin
             .read_to_end(&mut text)
             .map_err(|error| LoadError::CannotOpen {
@@ -154,6 +155,13 @@ pub fn load(sources: &Sources, stdin: &mut dyn Read) -> Result<Loaded, LoadError
     text.extend_from_slice(&sources.options);
     loader.read_text(&text, 0)?;
     loader.finish()
+}
+
+/// What follows starts on a line of its own even if the last line of a file is not ended.
+fn end_line(text: &mut Vec<u8>) {
+    if text.last().is_some_and(|byte| *byte != b'\n') {
+        text.push(b'\n');
+    }
 }
 
 /// Loads a text instead of files. For tests and tools.
@@ -310,10 +318,8 @@ impl Loader {
                 path,
                 reason: system_text(&error),
             })?;
+            end_line(&mut content);
             content.extend(text);
-            if content.last().is_some_and(|byte| *byte != b'\n') {
-                content.push(b'\n');
-            }
         }
         Ok(content)
     }
@@ -336,10 +342,9 @@ impl Loader {
             if config.replicaof().is_some() {
                 return Err(refused("replicaof directive not allowed in cluster mode"));
             }
-            let databases = super::Param::<super::Number>::of("databases");
-            let count = config.get_i64(databases);
+            let count = config.get_i64(crate::param!("databases"));
             if count > 1 {
-                config.put(databases.index(), Value::Number(1));
+                config.put(crate::param!(index of "databases"), Value::Number(1));
                 self.loaded.warnings.push(format!(
                     "WARNING: Changing databases number from {count} to 1 since we are in cluster mode"
                 ));
@@ -388,4 +393,4 @@ fn entries_like(base: &Path, folder: &Path, part: &[u8]) -> Vec<PathBuf> {
 
 #[cfg(test)]
 #[path = "file_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -27,6 +27,8 @@ mod oracle_tests;
 mod store_tests;
 
 pub use row::{Effect, Kind, Parameter, Unit};
-pub use rows::{Named, Number, OfSort, PARAMETERS, Param, Special, Text, Word, YesNo, find};
+pub use rows::{
+    Named, Number, OfSort, PARAMETERS, Param, Special, Text, Word, YesNo, find, position,
+};
 pub use store::{Changed, Config, ConfigError, Setter};
 pub use value::{BufferLimit, Master, Refusal, SavePoint};

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::row::{Kind, Unit};
 use super::rows::{PARAMETERS, THEMES, find};
 use super::special::BUFFER_CLASSES;
-use super::store::{Config, DIR, default_value};
+use super::store::{Config, default_value};
 use super::value::{self, Value};
 use super::words;
 
@@ -30,9 +30,19 @@ type Line = (Vec<u8>, bool);
 /// `users` are the lines that describe the users (`user default on …`); they are dropped when `aclfile` is set, since
 /// that file holds them then.
 pub fn rewrite(config: &Config, old_file: &[u8], users: &[Vec<u8>]) -> Vec<u8> {
+    rewritten(config, old_file, users, false)
+}
+
+/// As `rewrite`, with the parameters at their defaults too (DEBUG CONFIG-REWRITE-FORCE-ALL).
+pub fn rewrite_all(config: &Config, old_file: &[u8], users: &[Vec<u8>]) -> Vec<u8> {
+    rewritten(config, old_file, users, true)
+}
+
+fn rewritten(config: &Config, old_file: &[u8], users: &[Vec<u8>], all: bool) -> Vec<u8> {
     let mut page = Page::read(old_file);
     for (index, row) in PARAMETERS.iter().enumerate() {
-        page.replace(row.name, lines(config, index));
+        let lines = lines(config, index);
+        page.replace(row.name, lines.into_iter().map(|(line, needed)| (line, needed || all)).collect());
     }
     let aclfile = config.get_bytes(crate::param!("aclfile"));
     let users = users.iter().filter(|_| aclfile.is_empty());
@@ -135,12 +145,18 @@ fn lines(config: &Config, index: usize) -> Vec<Line> {
         line
     };
     match value {
-        _ if index == DIR.index() => vec![(quoted(&config.print(index)), true)],
+        _ if index == crate::param!(index of "dir") => vec![(quoted(&config.print(index)), true)],
         Value::Text(None) | Value::Master(None) => Vec::new(),
         Value::Text(Some(text)) => vec![(quoted(text), changed)],
         Value::Master(Some(_)) if config.get_bool(crate::param!("cluster-enabled")) => Vec::new(),
+        Value::Master(Some(master)) => {
+            let mut line = line(&words::quoted_if_odd(&master.host));
+            line.extend(format!(" {}", master.port).bytes());
+            vec![(line, true)]
+        }
         Value::Addresses(_) if !changed => Vec::new(),
         Value::Addresses(addresses) if addresses.is_empty() => vec![(line(b"\"\""), true)],
+        Value::Addresses(addresses) => vec![(line(&address_list(addresses)), true)],
         Value::SavePoints(points) if points.is_empty() => vec![(line(b"\"\""), true)],
         Value::SavePoints(points) => points
             .iter()
@@ -157,6 +173,19 @@ fn lines(config: &Config, index: usize) -> Vec<Line> {
         Value::Events(_) => vec![(quoted(&config.print(index)), changed)],
         Value::Number(number) => vec![(line(&number_text(&row.kind, value, *number)), changed)],
         _ => vec![(line(&config.print(index)), changed)],
+    }
+}
+
+/// The words of `bind`. Quoted where they are not plain, which Redis forgets: a line end in CONFIG SET bind would become
+/// a line of the file. A single word is read twice, so it is quoted twice.
+fn address_list(addresses: &[Box<[u8]>]) -> Vec<u8> {
+    let texts: Vec<Vec<u8>> = addresses
+        .iter()
+        .map(|address| words::quoted_if_odd(address))
+        .collect();
+    match texts.as_slice() {
+        [single] => words::quoted_if_odd(single),
+        several => several.join(&b' '),
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::rewrite::{replace_file, rewrite};
-use super::{Config, ConfigError, Setter};
+use super::rewrite::{replace_file, rewrite, rewrite_all};
+use super::{Changed, Config, ConfigError, Setter};
 
 /// See the file's head.
 pub struct SharedConfig {
@@ -36,26 +36,33 @@ impl SharedConfig {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// CONFIG SET: all pairs or none.
-    pub fn set(&self, pairs: &[(Vec<u8>, Vec<u8>)], setter: Setter) -> Result<(), ConfigError> {
+    /// CONFIG SET: all pairs or none. `apply` sees what changed before anybody else does, and may refuse it.
+    pub fn set(
+        &self,
+        pairs: &[(Vec<u8>, Vec<u8>)],
+        setter: Setter,
+        apply: impl FnOnce(&Changed) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
         let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(name, value)| (&name[..], &value[..])).collect();
         let mut current = self.lock();
         let mut next = Config::clone(&current);
-        next.set_many(&pairs, setter)?;
+        let changed = next.set_many(&pairs, setter)?;
+        apply(&changed)?;
         let generation = next.generation();
         *current = Arc::new(next);
         self.generation.store(generation, Ordering::Release);
         Ok(())
     }
 
-    /// CONFIG REWRITE of the file the server was started with.
-    pub fn rewrite(&self, path: &Path) -> std::io::Result<()> {
+    /// CONFIG REWRITE of the file the server was started with; `all`: parameters at their defaults too.
+    pub fn rewrite(&self, path: &Path, all: bool) -> std::io::Result<()> {
         let old = match std::fs::read(path) {
             Ok(old) => old,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        replace_file(path, &rewrite(&self.current(), &old, &[]))
+        let current = self.current();
+        replace_file(path, &if all { rewrite_all(&current, &old, &[]) } else { rewrite(&current, &old, &[]) })
     }
 }
 
@@ -69,11 +76,16 @@ mod tests {
         let before = shared.generation();
         let setter = Setter { local: true, loading: false };
         let pair = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
-        shared.set(&[pair("timeout", "77")], setter).unwrap();
+        shared.set(&[pair("timeout", "77")], setter, |_| Ok(())).unwrap();
         assert_ne!(shared.generation(), before);
         assert_eq!(shared.current().get_i64(crate::param!("timeout")), 77);
         let after = shared.generation();
-        assert!(shared.set(&[pair("timeout", "78"), pair("port", "x")], setter).is_err());
+        assert!(shared.set(&[pair("timeout", "78"), pair("port", "x")], setter, |_| Ok(())).is_err());
+        let refuse = |changed: &Changed| {
+            assert!(changed.includes(crate::param!(index of "timeout")));
+            Err(ConfigError::failed("timeout", "not now"))
+        };
+        assert!(shared.set(&[pair("timeout", "79")], setter, refuse).is_err());
         assert_eq!((shared.generation(), shared.current().get_i64(crate::param!("timeout"))), (after, 77));
     }
 }

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -16,10 +17,19 @@ use super::value::{self, BufferLimit, Master, Refusal, SavePoint, Value};
 use super::words;
 
 /// All parameters with their values.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     values: Vec<Value>,
     generation: u64,
+}
+
+/// Passwords are among the values, so they are not shown.
+impl fmt::Debug for Config {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Config")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who asks for CONFIG SET, as far as it matters.
@@ -40,11 +50,9 @@ pub struct Changed {
 
 impl Changed {
     /// Whether this parameter has a new value (or names a file to read again).
-    pub fn includes<K>(&self, parameter: Param<K>) -> bool
-    where
-        K: super::rows::OfSort,
-    {
-        self.parameters.contains(&parameter.index())
+    /// `changed.includes(param!(index of "port"))`.
+    pub fn includes(&self, index: usize) -> bool {
+        self.parameters.contains(&index)
     }
 }
 
@@ -261,7 +269,7 @@ impl Config {
 
     /// The working directory: that of `dir`, or the one the process is in if `dir` was never set.
     pub fn directory(&self) -> PathBuf {
-        text_path(&self.values[DIR.index()])
+        text_path(&self.values[crate::param!(index of "dir")])
     }
 
     fn special(&self, parameter: Param<Special>) -> &Value {
@@ -274,7 +282,7 @@ impl Config {
 
     /// The value of the row at this position of [`PARAMETERS`], as CONFIG GET prints it.
     pub fn print(&self, index: usize) -> Vec<u8> {
-        if index == DIR.index() {
+        if index == crate::param!(index of "dir") {
             return self
                 .directory()
                 .into_os_string()
@@ -416,10 +424,7 @@ impl Config {
     }
 }
 
-/// The row of `dir`, whose unset value prints as the folder the process is in.
-pub(super) const DIR: Param<Text> = Param::of("dir");
-
-/// The folder a value of `dir` means.
+/// The folder a value of `dir` means: unset, the one the process is in.
 pub(super) fn text_path(value: &Value) -> PathBuf {
     match value {
         Value::Text(Some(path)) => PathBuf::from(OsStr::from_bytes(path)),

@@ -64,8 +64,8 @@ pub fn read(row: &Parameter, words: &[&[u8]], current: &Value) -> Result<Value, 
     let value = match row.kind {
         Kind::YesNo => Value::YesNo(yes_no(single(words)?)?),
         Kind::Integer { .. } => Value::Number(number(&row.kind, single(words)?)?),
-        Kind::Choice(choices) => Value::Word(choose(choices, words, false)?),
-        Kind::Choices(choices) => Value::Word(choose(choices, words, true)?),
+        Kind::Choice(choices) => Value::Word(choose(choices, &[single(words)?])?),
+        Kind::Choices(choices) => Value::Word(choose(choices, words)?),
         Kind::Text { empty_is_none } => {
             let text = single(words)?;
             Value::Text((!empty_is_none || !text.is_empty()).then(|| text.into()))
@@ -103,7 +103,7 @@ fn yes_no(word: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-fn choose(choices: &[(&str, i32)], words: &[&[u8]], several: bool) -> Result<i32, Refusal> {
+fn choose(choices: &[(&str, i32)], words: &[&[u8]]) -> Result<i32, Refusal> {
     let refusal = || {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         Refusal::from(format!(
@@ -111,7 +111,7 @@ fn choose(choices: &[(&str, i32)], words: &[&[u8]], several: bool) -> Result<i32
             names.join(", ")
         ))
     };
-    if words.is_empty() || (!several && words.len() != 1) {
+    if words.is_empty() {
         return Err(refusal());
     }
     words.iter().try_fold(0, |chosen, word| {

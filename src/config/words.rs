@@ -105,6 +105,17 @@ pub fn quote(word: &[u8], line: &mut Vec<u8>) {
     line.push(b'"');
 }
 
+/// The word as it is if it reads back as itself, otherwise in double quotes.
+pub fn quoted_if_odd(word: &[u8]) -> Vec<u8> {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+    if !word.is_empty() && word.iter().all(plain) {
+        return word.to_vec();
+    }
+    let mut text = Vec::new();
+    quote(word, &mut text);
+    text
+}
+
 /// Cuts blanks, tabs and line ends off both ends.
 pub fn trim(text: &[u8]) -> &[u8] {
     let cut = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');

@@ -168,8 +168,7 @@ impl Keyspace {
     pub(super) fn find_live(&mut self, database: u32, key: &Key<'_>, now_ms: i64) -> Option<EntryPointer> {
         let pointer = self.databases[database as usize].find(key)?;
         // SAFETY: just found, nobody has changed it since.
-        let expired = unsafe { pointer.entry() }.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms);
-        if expired {
+        if unsafe { pointer.entry() }.is_expired(now_ms) {
             self.counters.expired_keys += 1;
             self.remove_entry(database, key.hash, pointer);
             return None;
@@ -188,6 +187,13 @@ impl Keyspace {
 
     /// Takes an entry out of its tables and frees it; a boxed value goes to the graveyard.
     pub(super) fn remove_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) {
+        if let Some(value) = self.unlink_entry(database, hash, pointer) {
+            self.graveyard.bury(value);
+        }
+    }
+
+    /// Takes an entry out of its tables, frees it and hands out its boxed value.
+    pub(super) fn unlink_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) -> Option<Box<Value>> {
         let hasher = &self.hasher;
         let rehash = |at| hash_of_entry(hasher, at);
         let tables = &mut self.databases[database as usize];
@@ -198,13 +204,12 @@ impl Keyspace {
         let removed = tables.keys.remove(hash, pointer.as_raw(), rehash);
         assert!(removed, "an entry stands in its table");
         // SAFETY: no table holds the pointer any more.
-        if let Some(value) = unsafe { pointer.destroy() } {
-            self.graveyard.bury(value);
-        }
+        unsafe { pointer.destroy() }
     }
 
-    /// Calls `see` with entries from the cursor on, at least one bucket; returns where to go on, 0 at the end. Redis'
-    /// guarantee holds: what is there from the first call to the last is seen at least once.
+    /// Calls `see` with the entries of at least one bucket from the cursor on, expired ones included; returns where to go
+    /// on, 0 at the end. Redis' guarantee holds: what is there from the first call to the last is seen at least once, and
+    /// just once when nothing was removed meanwhile.
     pub fn scan(&self, database: u32, cursor: u64, mut see: impl FnMut(Entry<'_>)) -> u64 {
         self.databases[database as usize].keys.scan(cursor, |at| {
             // SAFETY: the table only holds live entries; `see` cannot change the keyspace (shared borrow).
@@ -212,54 +217,54 @@ impl Keyspace {
         })
     }
 
-    /// A random key's entry that has not expired, if there is one; expired ones met on the way are removed.
-    pub fn random_key(&mut self, database: u32, now_ms: i64) -> Option<Vec<u8>> {
-        // Bounded as in Redis: with nothing but expired keys around, 100 tries end with whatever was found last.
-        const TRIES_MAX: usize = 100;
-        for _ in 0..TRIES_MAX {
-            let random = &mut self.random;
-            let at = self.databases[database as usize].keys.random(&mut || random.next_u64())?;
-            // SAFETY: the table only holds live entries.
-            let pointer = unsafe { EntryPointer::from_raw(at) };
-            // SAFETY: as above; the copy ends the borrow before anything is removed.
-            let entry = unsafe { pointer.entry() };
-            let key = entry.key().to_vec();
-            if entry.expire_at_ms().is_none_or(|at_ms| at_ms > now_ms) {
-                return Some(key);
-            }
-            let hash = self.hasher.hash(&key);
+    /// Draws an entry, each with the same probability. None when there is no key or when the drawn one had expired and
+    /// was removed: then draw again, from all shards alike, or keys next to expired ones would be drawn more often.
+    pub fn draw(&mut self, database: u32, now_ms: i64) -> Option<Entry<'_>> {
+        let random = &mut self.random;
+        let at = self.databases[database as usize].keys.random(&mut || random.next_u64())?;
+        // SAFETY: the table only holds live entries.
+        let pointer = unsafe { EntryPointer::from_raw(at) };
+        // SAFETY: as above, and nothing is changed while the reference lives.
+        if unsafe { pointer.entry() }.is_expired(now_ms) {
+            let hash = hash_of_entry(&self.hasher, at);
             self.counters.expired_keys += 1;
             self.remove_entry(database, hash, pointer);
+            return None;
         }
-        None
+        // SAFETY: as above; the borrow of `self` keeps the entry.
+        Some(unsafe { pointer.entry() })
     }
 
     /// Empties one database; what was in it is freed in slices. Returns the number of keys it had.
     pub fn flush(&mut self, database: u32) -> usize {
         let emptied = std::mem::replace(&mut self.databases[database as usize], Database::new());
         let count = emptied.len();
+        self.graveyard.bury_index(emptied.expires);
         self.graveyard.bury_table(emptied.keys);
         self.counters.changes += count as u64;
         count
     }
 
-    /// SWAPDB: exchanges two databases.
+    /// SWAPDB: this shard's part of exchanging two databases. The change is the server's; its command counts it once.
     pub fn swap_databases(&mut self, one: u32, other: u32) {
         self.databases.swap(one as usize, other as usize);
-        self.counters.changes += 1;
     }
 
     /// A random number for commands that need one.
     pub fn random_u64(&mut self) -> u64 {
         self.random.next_u64()
     }
+
+    /// A random number below `bound`, each with the same probability; `bound` must not be 0.
+    pub fn random_below(&mut self, bound: u64) -> u64 {
+        self.random.below(bound)
+    }
 }
 
 impl Drop for Keyspace {
     fn drop(&mut self) {
         for database in &mut self.databases {
-            let keys = std::mem::replace(&mut database.keys, Table::new());
-            self.graveyard.bury_table(keys);
+            self.graveyard.bury_table(std::mem::take(&mut database.keys));
         }
         while self.graveyard.free_slice() {}
     }
@@ -270,3 +275,7 @@ pub(super) fn hash_of_entry(hasher: &KeyHasher, at: std::ptr::NonNull<u8>) -> u6
     // SAFETY: tables call this with pointers they hold, which are live entries.
     hasher.hash(unsafe { EntryPointer::from_raw(at).entry() }.key())
 }
+
+#[cfg(test)]
+#[path = "database_tests.rs"]
+pub(super) mod tests;

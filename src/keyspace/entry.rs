@@ -34,6 +34,9 @@ const ALIGN_BYTES: usize = 8;
 /// Longest string kept inside its entry, in bytes; longer ones get a buffer of their own.
 pub const INLINE_VALUE_BYTES_MAX: usize = 4096;
 
+/// Longest string that OBJECT ENCODING calls "embstr", in bytes (Redis' OBJ_ENCODING_EMBSTR_SIZE_LIMIT).
+const EMBEDDED_STRING_BYTES_MAX: usize = 44;
+
 /// What an entry's value is, by reference.
 #[derive(Debug)]
 pub enum ValueRef<'a> {
@@ -327,10 +330,26 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// How the value is kept, in the words of OBJECT ENCODING. Strings inside the entry go by Redis' limit, not ours.
+    pub fn encoding(&self) -> &'static str {
+        match self.value() {
+            ValueRef::Integer(_) => "int",
+            ValueRef::Inline(bytes) if bytes.len() <= EMBEDDED_STRING_BYTES_MAX => "embstr",
+            ValueRef::Inline(_) => "raw",
+            ValueRef::Boxed(value) => value.encoding(),
+        }
+    }
+
     /// When the key expires, unix time in milliseconds.
     pub fn expire_at_ms(&self) -> Option<i64> {
         // SAFETY: with FLAG_EXPIRES the word after the header is the expiry.
         (self.flags() & FLAG_EXPIRES != 0).then(|| unsafe { self.at.as_ptr().add(HEADER_BYTES).cast::<i64>().read() })
+    }
+
+    /// Whether the key's time has come.
+    #[inline]
+    pub fn is_expired(&self, now_ms: i64) -> bool {
+        self.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
     /// The 24-bit access field.

@@ -5,11 +5,20 @@
 //! volatile key once per round however the table grows.
 
 use super::database::{Keyspace, hash_of_entry};
-use super::entry::EntryPointer;
-use super::hash::Key;
+use super::entry::{Entry, EntryPointer};
+
+/// Volatile keys that INFO's average time to live is estimated from.
+const TTL_SAMPLES: usize = 16;
 
 /// Initial LFU counter of a new key, as Redis' `LFU_INIT_VAL`.
 const LFU_COUNTER_INITIAL: u32 = 5;
+const LFU_COUNTER_MAX: u32 = 255;
+const LFU_LOG_FACTOR: u64 = 10;
+
+/// Bits of the access field that hold the clock in seconds.
+const SECONDS_MASK: u32 = 0x00ff_ffff;
+/// Bits of the access field, above the LFU counter, that hold the clock in minutes.
+const MINUTES_MASK: u32 = 0xffff;
 
 /// What one slice of active expiry did.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -22,49 +31,81 @@ pub struct ExpireSlice {
     pub round_done: bool,
 }
 
+/// What one step of SCAN did.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct ScanStep {
+    /// Where to go on; 0 at the end.
+    pub cursor: u64,
+    /// Keys met, expired ones included.
+    pub met: u64,
+}
+
 impl Keyspace {
-    /// Looks at the volatile keys of a few buckets of one database and removes those whose time has come.
+    /// Looks at the volatile keys of a few buckets of one database and removes those whose time has come. `due` is
+    /// scratch space that keeps its memory between calls.
     pub fn expire_slice(&mut self, database: u32, now_ms: i64, due: &mut Vec<EntryPointer>) -> ExpireSlice {
         let mut slice = ExpireSlice::default();
         due.clear();
         let tables = &mut self.databases[database as usize];
-        if tables.expires.is_empty() {
-            slice.round_done = true;
-            return slice;
-        }
         tables.expire_cursor = tables.expires.scan(tables.expire_cursor, |at| {
             slice.looked_at += 1;
             // SAFETY: the expires table only holds live entries of this database.
             let pointer = unsafe { EntryPointer::from_raw(at) };
             // SAFETY: as above.
-            if unsafe { pointer.entry() }.expire_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            if unsafe { pointer.entry() }.is_expired(now_ms) {
                 due.push(pointer);
             }
         });
         slice.round_done = tables.expire_cursor == 0;
-        for &pointer in due.iter() {
+        slice.removed = due.len();
+        self.remove_expired(database, due);
+        slice
+    }
+
+    /// One step of SCAN: calls `see` with the keys of at least one bucket. Expired ones are not shown but removed.
+    pub fn scan_step(&mut self, database: u32, cursor: u64, now_ms: i64, mut see: impl FnMut(Entry<'_>)) -> ScanStep {
+        // Allocates only when it meets an expired key.
+        let mut due = Vec::new();
+        let mut step = ScanStep::default();
+        step.cursor = self.databases[database as usize].keys.scan(cursor, |at| {
+            step.met += 1;
+            // SAFETY: the table only holds live entries of this database.
+            let pointer = unsafe { EntryPointer::from_raw(at) };
+            // SAFETY: as above; nothing is changed while the walk is in its bucket.
+            let entry = unsafe { pointer.entry() };
+            if entry.is_expired(now_ms) {
+                due.push(pointer);
+            } else {
+                see(entry);
+            }
+        });
+        self.remove_expired(database, &due);
+        step
+    }
+
+    /// Removes entries of one database that were just found in a walk, and counts them.
+    fn remove_expired(&mut self, database: u32, due: &[EntryPointer]) {
+        for &pointer in due {
             let hash = hash_of_entry(&self.hasher, pointer.as_raw());
             self.remove_entry(database, hash, pointer);
         }
-        slice.removed = due.len();
         self.counters.expired_keys += due.len() as u64;
-        slice
     }
 
     /// Average time to live of a few volatile keys in milliseconds (INFO's `avg_ttl`), 0 without any.
     pub fn average_ttl_ms(&mut self, database: u32, now_ms: i64) -> i64 {
-        const SAMPLES: i64 = 16;
-        let (mut sum, mut count) = (0i64, 0i64);
+        let (mut sum_ms, mut count) = (0i128, 0i128);
         let tables = &self.databases[database as usize];
         let random = &mut self.random;
-        for _ in 0..SAMPLES.min(tables.expires.len() as i64) {
+        for _ in 0..TTL_SAMPLES.min(tables.expires.len()) {
             let Some(at) = tables.expires.random(&mut || random.next_u64()) else { break };
             // SAFETY: the expires table only holds live entries.
             let at_ms = unsafe { EntryPointer::from_raw(at).entry() }.expire_at_ms().unwrap_or(now_ms);
-            sum = sum.saturating_add((at_ms.saturating_sub(now_ms)).max(0) / SAMPLES);
+            sum_ms += i128::from(at_ms.saturating_sub(now_ms).max(0));
             count += 1;
         }
-        if count == 0 { 0 } else { sum.saturating_mul(SAMPLES) / count }
+        // An average of numbers of 64 bits is one.
+        if count == 0 { 0 } else { (sum_ms / count) as i64 }
     }
 
     /// The access field of a key that is created now.
@@ -79,38 +120,41 @@ impl Keyspace {
             return seconds(now_ms);
         }
         let counter = lfu_decayed(old, now_ms);
-        let grown = if counter >= 255 {
-            255
+        let grown = if counter >= LFU_COUNTER_MAX {
+            LFU_COUNTER_MAX
         } else {
-            let base = counter.saturating_sub(LFU_COUNTER_INITIAL) as u64;
-            counter + u32::from(self.random.below(base * 10 + 1) == 0)
+            let base = u64::from(counter.saturating_sub(LFU_COUNTER_INITIAL));
+            counter + u32::from(self.random.below(base * LFU_LOG_FACTOR + 1) == 0)
         };
         (minutes(now_ms) << 8) | grown
     }
+}
 
-    /// Seconds since the last use of a key (OBJECT IDLETIME).
-    pub fn idle_seconds(access: u32, now_ms: i64) -> u32 {
-        seconds(now_ms).wrapping_sub(access) & 0x00ff_ffff
-    }
-
-    /// Whether the key is there and volatile; for INFO and DEBUG.
-    pub fn expiry_of(&mut self, database: u32, key: &Key<'_>, now_ms: i64) -> Option<i64> {
-        let pointer = self.find_live(database, key, now_ms)?;
-        // SAFETY: just found.
-        unsafe { pointer.entry() }.expire_at_ms()
-    }
+/// Seconds since the last use of a key (OBJECT IDLETIME), from its access field. The field's clock wraps after 194 days.
+pub fn idle_seconds(access: u32, now_ms: i64) -> u32 {
+    passed(seconds(now_ms), access, SECONDS_MASK)
 }
 
 /// The LFU counter after the time since its last change has been taken off (OBJECT FREQ).
 pub fn lfu_decayed(access: u32, now_ms: i64) -> u32 {
-    let passed = minutes(now_ms).wrapping_sub(access >> 8) & 0xffff;
-    (access & 0xff).saturating_sub(passed)
+    (access & LFU_COUNTER_MAX).saturating_sub(passed(minutes(now_ms), access >> 8, MINUTES_MASK))
+}
+
+/// How far a clock that wraps is past an earlier reading. Another core's reading may be ahead of ours by a moment, which
+/// would be nearly a whole turn of the clock: a reading from its upper half counts as just now.
+fn passed(now: u32, then: u32, mask: u32) -> u32 {
+    let passed = now.wrapping_sub(then) & mask;
+    if passed > mask / 2 { 0 } else { passed }
 }
 
 fn seconds(now_ms: i64) -> u32 {
-    (now_ms / 1000) as u32 & 0x00ff_ffff
+    (now_ms / 1000) as u32 & SECONDS_MASK
 }
 
 fn minutes(now_ms: i64) -> u32 {
-    (now_ms / 60_000) as u32 & 0xffff
+    (now_ms / 60_000) as u32 & MINUTES_MASK
 }
+
+#[cfg(test)]
+#[path = "expire_tests.rs"]
+mod tests;

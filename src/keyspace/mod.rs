@@ -13,5 +13,5 @@ pub mod hold;
 pub mod table;
 pub mod write;
 
-pub use database::{Keyspace, Turn};
+pub use database::{Keyspace, KeyspaceCounters, Turn};
 pub use hash::{Key, KeyHasher};

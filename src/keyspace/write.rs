@@ -9,7 +9,7 @@ use crate::stdx::number;
 use crate::value::object::{LongString, Value};
 
 use super::database::{Keyspace, Turn, hash_of_entry};
-use super::entry::{Entry, EntryPointer, INLINE_VALUE_BYTES_MAX, NewValue};
+use super::entry::{Entry, EntryPointer, INLINE_VALUE_BYTES_MAX, NewValue, ValueRef};
 use super::hash::Key;
 
 /// What happens to a key's expiry when its value is replaced.
@@ -34,10 +34,15 @@ pub struct KeyWrite<'k> {
 }
 
 impl Keyspace {
-    /// Opens a key for writing; one whose time has come is removed first.
+    /// Opens a key for writing, which is a use of it; one whose time has come is removed first.
     #[inline]
     pub fn write<'k>(&'k mut self, database: u32, key: Key<'k>, turn: Turn) -> KeyWrite<'k> {
-        let pointer = self.find_live(database, &key, turn.now_ms);
+        let mut pointer = self.find_live(database, &key, turn.now_ms);
+        if turn.touch
+            && let Some(pointer) = &mut pointer
+        {
+            self.touch(pointer, turn.now_ms);
+        }
         KeyWrite { keyspace: self, database, key, turn, pointer, changes: 0 }
     }
 }
@@ -79,7 +84,8 @@ impl KeyWrite<'_> {
         self.changes += 1;
         let Some(mut old) = self.pointer else {
             let at_ms = if let Expiry::At(at_ms) = expiry { Some(at_ms) } else { None };
-            self.insert(value, at_ms);
+            let access = self.keyspace.access_of_new(self.turn.now_ms);
+            self.insert(value, at_ms, access);
             return;
         };
         // SAFETY: the guard's pointer is live.
@@ -93,10 +99,10 @@ impl KeyWrite<'_> {
             if let Some(at_ms) = at_ms {
                 old.try_set_expiry(at_ms);
             }
-            self.keyspace.touch(&mut old, self.turn.now_ms);
             return;
         }
-        let access = self.keyspace.access_of_new(self.turn.now_ms);
+        // SAFETY: as above.
+        let access = unsafe { old.entry() }.access();
         let new = EntryPointer::create(self.key.bytes, value, at_ms, access);
         self.replace(old, new, old_at_ms.is_some(), at_ms.is_some());
         // SAFETY: `replace` took the old pointer out of every table.
@@ -109,7 +115,7 @@ impl KeyWrite<'_> {
     /// string first. None when the key holds another type. The edit counts as a change.
     pub fn edit_string(&mut self) -> Option<&mut Vec<u8>> {
         let boxed = match self.entry().map(|entry| entry.value()) {
-            Some(super::entry::ValueRef::Boxed(Value::String(_))) => true,
+            Some(ValueRef::Boxed(Value::String(_))) => true,
             Some(_) | None => false,
         };
         if !boxed {
@@ -155,44 +161,42 @@ impl KeyWrite<'_> {
         true
     }
 
-    /// Takes the value out of the key for a move to another one (RENAME, MOVE), with its expiry and access field.
+    /// Takes the value out of the key for a move to another one (RENAME, MOVE), with its expiry and access field. The
+    /// move is one change, which is counted where the value is put.
     pub fn take(&mut self) -> Option<Taken> {
         let pointer = self.pointer.take()?;
-        self.changes += 1;
         // SAFETY: the guard's pointer is live.
         let entry = unsafe { pointer.entry() };
-        let (expire_at_ms, access) = (entry.expire_at_ms(), entry.access());
-        let value = match entry.value() {
-            super::entry::ValueRef::Inline(bytes) => TakenValue::Inline(bytes.into()),
-            super::entry::ValueRef::Integer(integer) => TakenValue::Integer(integer),
-            super::entry::ValueRef::Boxed(_) => TakenValue::Integer(0),
+        let (expire_at_ms, access) = (entry.expire_at_ms(), Some(entry.access()));
+        let short = match entry.value() {
+            ValueRef::Inline(bytes) => Some(TakenValue::Inline(bytes.into())),
+            ValueRef::Integer(integer) => Some(TakenValue::Integer(integer)),
+            ValueRef::Boxed(_) => None,
         };
         let boxed = self.keyspace.unlink_entry(self.database, self.key.hash, pointer);
-        let value = boxed.map_or(value, TakenValue::Boxed);
+        let value = short.or(boxed.map(TakenValue::Boxed))?;
         Some(Taken { value, expire_at_ms, access })
     }
 
-    /// Puts a value that was taken from another key, with its expiry; whatever the key held is removed.
+    /// Puts a value that was taken from another key, with its expiry; whatever the key held is removed. One change.
     pub fn put(&mut self, taken: Taken) {
-        self.remove();
+        if let Some(old) = self.pointer.take() {
+            self.keyspace.remove_entry(self.database, self.key.hash, old);
+        }
         self.changes += 1;
         let value = match &taken.value {
             TakenValue::Inline(bytes) => NewValue::Inline(bytes),
             TakenValue::Integer(integer) => NewValue::Integer(*integer),
             TakenValue::Boxed(_) => {
                 let TakenValue::Boxed(boxed) = taken.value else { unreachable!("matched above") };
-                self.insert(NewValue::Boxed(boxed), taken.expire_at_ms);
-                return;
+                NewValue::Boxed(boxed)
             }
         };
-        self.insert(value, taken.expire_at_ms);
-        if let Some(pointer) = self.pointer.as_mut() {
-            pointer.set_access(taken.access);
-        }
+        let access = taken.access.unwrap_or_else(|| self.keyspace.access_of_new(self.turn.now_ms));
+        self.insert(value, taken.expire_at_ms, access);
     }
 
-    fn insert(&mut self, value: NewValue<'_>, at_ms: Option<i64>) {
-        let access = self.keyspace.access_of_new(self.turn.now_ms);
+    fn insert(&mut self, value: NewValue<'_>, at_ms: Option<i64>, access: u32) {
         let new = EntryPointer::create(self.key.bytes, value, at_ms, access);
         let Keyspace { databases, hasher, .. } = &mut *self.keyspace;
         let rehash = |at| hash_of_entry(hasher, at);
@@ -241,23 +245,6 @@ impl KeyWrite<'_> {
     }
 }
 
-impl Keyspace {
-    /// Takes an entry out of its tables, frees it and hands out its boxed value.
-    fn unlink_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) -> Option<Box<Value>> {
-        let hasher = &self.hasher;
-        let rehash = |at| hash_of_entry(hasher, at);
-        let tables = &mut self.databases[database as usize];
-        // SAFETY: still in the table, so alive.
-        if unsafe { pointer.entry() }.expire_at_ms().is_some() {
-            tables.expires.remove(hash, pointer.as_raw(), rehash);
-        }
-        let removed = tables.keys.remove(hash, pointer.as_raw(), rehash);
-        assert!(removed, "an entry stands in its table");
-        // SAFETY: no table holds the pointer any more.
-        unsafe { pointer.destroy() }
-    }
-}
-
 impl Drop for KeyWrite<'_> {
     fn drop(&mut self) {
         self.keyspace.counters.changes += u64::from(self.changes);
@@ -275,19 +262,22 @@ pub struct Taken {
     value: TakenValue,
     /// The expiry it takes along, unix time in milliseconds.
     pub expire_at_ms: Option<i64>,
-    access: u32,
+    /// None for a copy, which begins its life where it is put.
+    access: Option<u32>,
 }
 
 impl Taken {
-    /// A copy of a key's value (COPY).
+    /// A copy of a key's value with its expiry (COPY). A buffer that is shared already is shared once more.
     pub fn copy_of(entry: &Entry<'_>) -> Taken {
         let value = match entry.value() {
-            super::entry::ValueRef::Inline(bytes) => TakenValue::Inline(bytes.into()),
-            super::entry::ValueRef::Integer(integer) => TakenValue::Integer(integer),
-            super::entry::ValueRef::Boxed(Value::String(string)) => {
-                TakenValue::Boxed(Box::new(Value::String(LongString::Private(string.as_bytes().to_vec()))))
-            }
+            ValueRef::Inline(bytes) => TakenValue::Inline(bytes.into()),
+            ValueRef::Integer(integer) => TakenValue::Integer(integer),
+            ValueRef::Boxed(value) => TakenValue::Boxed(Box::new(value.copy())),
         };
-        Taken { value, expire_at_ms: entry.expire_at_ms(), access: entry.access() }
+        Taken { value, expire_at_ms: entry.expire_at_ms(), access: None }
     }
 }
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;

@@ -1,518 +1,592 @@
-//! Requests out of a read buffer: as many complete ones as it holds, arguments as ranges of it.
+//! Reads requests from a connection's bytes: RESP arrays of bulk strings, and inline requests. Redis' limits and texts.
 //!
-//! The parser keeps what it knows of an unfinished request, so that one that arrives in many pieces is parsed once.
-//! Contract: after `parse` the caller removes the `consumed` bytes from the front of its buffer before it parses again.
-//! A large argument that has not arrived whole is read by the caller straight into a buffer of its own (`BigRead`).
+//! The parser sees the connection's read buffer, in which the unfinished request, if there is one, comes first. It never
+//! copies what is whole: arguments of complete requests are ranges of the buffer. What it knows of an unfinished request it
+//! keeps relative to that request's first byte, so bytes before it may be removed at will, and nothing is parsed twice.
+//! A long argument that has not arrived whole is read into a buffer of its own (`BigRead`); the request's earlier
+//! arguments are then copied out, so that the read buffer is free for what follows.
+//! Behaviour checked against Redis 7.0.15 and networking.c. Like there, the two bytes behind a bulk string and the byte behind
+//! the CR of a header are skipped unseen, and a zero byte in a line hides the line's end, so the line grows to its limit.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use memchr::memchr2;
 
 use crate::stdx::limits::{
-    ARGUMENTS_MAX, ARGUMENTS_UNAUTHENTICATED_MAX, BIG_ARGUMENT_BYTES_MIN, BIG_READ_AHEAD_BYTES,
-    BULK_BYTES_UNAUTHENTICATED_MAX, INLINE_BYTES_MAX,
+    ARGUMENTS_MAX, ARGUMENTS_UNAUTHENTICATED_MAX, BIG_ARGUMENT_BYTES_FIRST, BIG_ARGUMENT_BYTES_MIN,
+    BULK_BYTES_UNAUTHENTICATED_MAX, INLINE_BYTES_MAX, PARSED_ARGUMENTS_KEPT_MAX, QUERY_BUFFER_BYTES_ADDRESSABLE,
 };
-use crate::stdx::number;
+use crate::stdx::number::parse_i64;
 
-use super::inline;
+use super::inline::{Argument, Splitter};
+use super::reply::Reply;
 
-/// Ranges from here on name buffers of their own; a read buffer never grows so large.
-const BIG_BASE: u32 = 0xf000_0000;
+/// Bytes behind each header and each bulk string.
+const CRLF_BYTES: usize = 2;
 
-/// One argument: a range of the read buffer, or a buffer of its own.
+/// Where an argument is: in the read buffer, or in a buffer of its own among `Requests::bigs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArgRange {
-    /// First byte.
+    /// Offset of the first byte in the read buffer; with the highest bit set, an index into `bigs` instead.
     pub start: u32,
-    /// Number of bytes.
+    /// Bytes; 0 for an argument among `bigs`, which knows its own length.
     pub len: u32,
 }
 
 impl ArgRange {
-    /// The argument is `bigs[index]`.
-    pub fn big(index: usize) -> ArgRange {
-        ArgRange { start: BIG_BASE + index as u32, len: 0 }
+    const BIG: u32 = QUERY_BUFFER_BYTES_ADDRESSABLE as u32;
+
+    /// An argument in the read buffer. The parser looks at no more of it than `QUERY_BUFFER_BYTES_ADDRESSABLE`.
+    #[inline]
+    fn in_buffer(start: usize, len: usize) -> ArgRange {
+        ArgRange { start: start as u32, len: len as u32 }
     }
 
-    /// Which of `bigs` the argument is, if it is one.
+    /// The argument with this index among `bigs`.
+    #[inline]
+    pub fn big(index: usize) -> ArgRange {
+        ArgRange { start: ArgRange::BIG | index as u32, len: 0 }
+    }
+
+    /// The index among `bigs`, if the argument is there.
     #[inline]
     pub fn big_index(self) -> Option<usize> {
-        self.start.checked_sub(BIG_BASE).map(|index| index as usize)
+        (self.start & ArgRange::BIG != 0).then_some((self.start & !ArgRange::BIG) as usize)
+    }
+
+    /// The argument's bytes, given the buffer that was parsed and the `bigs` filled with it.
+    #[inline]
+    pub fn of<'a>(self, buffer: &'a [u8], bigs: &'a [Bytes]) -> &'a [u8] {
+        match self.big_index() {
+            None => &buffer[self.start as usize..self.start as usize + self.len as usize],
+            Some(index) => &bigs[index],
+        }
     }
 }
 
-/// One command: a range of `Requests::args`.
+/// One complete request. It has at least one argument, the command's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandSpan {
-    /// Its first argument, the name.
+    /// Index of its first argument in `Requests::args`.
     pub first_arg: u32,
-    /// Number of arguments.
+    /// Number of its arguments.
     pub arg_count: u32,
+    /// Bytes it took on the wire (at most `u32::MAX`).
+    pub bytes: u32,
 }
 
-/// Parsed commands. Used again from read to read.
+/// Complete requests in the order they came. Reused from read to read; no allocation in steady state.
 #[derive(Default, Debug)]
 pub struct Requests {
-    /// Arguments of all commands.
+    /// The arguments of all commands.
     pub args: Vec<ArgRange>,
-    /// The commands, in order.
+    /// The commands.
     pub commands: Vec<CommandSpan>,
-    /// Arguments with a buffer of their own.
+    /// Arguments with buffers of their own: long ones, unescaped ones, and the neighbours of long ones.
     pub bigs: Vec<Bytes>,
 }
 
 impl Requests {
-    /// Forgets all commands; keeps a moderate capacity.
+    /// Empties it for the next read; capacity beyond `PARSED_ARGUMENTS_KEPT_MAX` is given back.
     pub fn clear(&mut self) {
-        const KEPT_MAX: usize = 16 * 1024;
         self.args.clear();
-        self.args.shrink_to(KEPT_MAX);
         self.commands.clear();
         self.bigs.clear();
+        let largest = self.args.capacity().max(self.commands.capacity()).max(self.bigs.capacity());
+        if largest > PARSED_ARGUMENTS_KEPT_MAX {
+            self.args.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
+            self.commands.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
+            self.bigs.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
+        }
+    }
+
+    fn push_command(&mut self, first_arg: usize, bytes: u64) {
+        self.commands.push(CommandSpan {
+            first_arg: first_arg as u32,
+            arg_count: (self.args.len() - first_arg) as u32,
+            bytes: bytes.min(u64::from(u32::MAX)) as u32,
+        });
     }
 }
 
-/// What this client may send.
+/// What a client may send now.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLimits {
-    /// `proto-max-bulk-len`.
+    /// Largest bulk string, in bytes (`proto-max-bulk-len`).
     pub bulk_bytes_max: u64,
-    /// Stricter limits hold before authentication.
+    /// Largest request, arguments with buffers of their own included, in bytes (`client-query-buffer-limit`).
+    pub query_buffer_bytes_max: u64,
+    /// Whether the client has authenticated or need not. Until then arguments are few and short, and each call to `parse`
+    /// yields one command at most, as that command may be the AUTH that changes this.
     pub authenticated: bool,
 }
 
-/// Why parsing ended.
+/// Why `parse` returned.
 #[derive(Debug)]
 pub enum ParseEnd {
-    /// The rest of the buffer is an unfinished request, or nothing.
+    /// The buffer's rest is an unfinished request, or empty.
     NeedMore,
-    /// So many commands were asked for; more may follow.
+    /// As many commands as asked for; the buffer may hold more.
     CommandLimit,
-    /// From `start` on the buffer holds the beginning of a large argument: move it to the `BigRead`, fill that, and
-    /// `supply_big` the result.
-    BigArgument {
-        /// Where in the buffer the argument begins.
-        start: usize,
-        /// Bytes it has.
-        bytes: usize,
-    },
-    /// The client broke the protocol; nothing after the commands returned can be understood.
+    /// A long argument is under way. Fill the buffer, give it to `RequestParser::supply_big`, then parse again.
+    /// Everything else of the read buffer is used up (`consumed` says so), and its arguments are in buffers of their own.
+    BigArgument(BigRead),
+    /// The unfinished request is larger than `query_buffer_bytes_max`: log it and close without a reply, as Redis does.
+    QueryBufferLimit,
+    /// The client broke the protocol: say so after the replies to the commands before it, then close.
     Error(ProtocolError),
 }
 
-/// A breach of protocol.
+/// How a client broke the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolError {
-    /// The line with the number of arguments does not end.
-    CountLineTooLong,
-    /// The number of arguments is none, or too large.
-    InvalidCount,
-    /// Too many arguments before authentication.
-    UnauthenticatedCount,
-    /// The line with an argument's length does not end.
-    LengthLineTooLong,
-    /// Something other than `$` before an argument.
+    /// The line with the number of arguments has no end within `INLINE_BYTES_MAX`.
+    MultibulkCountTooLong,
+    /// The number of arguments is no number, or larger than `ARGUMENTS_MAX`.
+    InvalidMultibulkLength,
+    /// More arguments than a client may send before it authenticates.
+    UnauthenticatedMultibulkLength,
+    /// The line with the length of an argument has no end within `INLINE_BYTES_MAX`.
+    BulkCountTooLong,
+    /// An argument starts with this byte.
     ExpectedDollar(u8),
-    /// The length is none, or too large.
-    InvalidLength,
-    /// Too long an argument before authentication.
-    UnauthenticatedLength,
-    /// An inline request does not end.
-    InlineTooLong,
+    /// The length of an argument is no number, negative, or larger than `bulk_bytes_max`.
+    InvalidBulkLength,
+    /// A longer argument than a client may send before it authenticates.
+    UnauthenticatedBulkLength,
+    /// An inline request has no end within `INLINE_BYTES_MAX`.
+    InlineTooBig,
     /// Quotes of an inline request do not match.
     UnbalancedQuotes,
 }
 
 impl ProtocolError {
-    /// The error reply, without its leading minus.
+    /// The error reply's text, without the leading minus.
     pub fn text(self) -> Vec<u8> {
-        let reason: &[u8] = match self {
-            ProtocolError::CountLineTooLong => b"too big mbulk count string",
-            ProtocolError::InvalidCount => b"invalid multibulk length",
-            ProtocolError::UnauthenticatedCount => b"unauthenticated multibulk length",
-            ProtocolError::LengthLineTooLong => b"too big bulk count string",
-            ProtocolError::ExpectedDollar(byte) => {
-                return [b"ERR Protocol error: expected '$', got '", &[byte][..], b"'"].concat();
-            }
-            ProtocolError::InvalidLength => b"invalid bulk length",
-            ProtocolError::UnauthenticatedLength => b"unauthenticated bulk length",
-            ProtocolError::InlineTooLong => b"too big inline request",
-            ProtocolError::UnbalancedQuotes => b"unbalanced quotes in request",
+        let (text, byte): (&str, Option<u8>) = match self {
+            ProtocolError::MultibulkCountTooLong => ("too big mbulk count string", None),
+            ProtocolError::InvalidMultibulkLength => ("invalid multibulk length", None),
+            ProtocolError::UnauthenticatedMultibulkLength => ("unauthenticated multibulk length", None),
+            ProtocolError::BulkCountTooLong => ("too big bulk count string", None),
+            ProtocolError::ExpectedDollar(byte) => ("expected '$', got '", Some(byte)),
+            ProtocolError::InvalidBulkLength => ("invalid bulk length", None),
+            ProtocolError::UnauthenticatedBulkLength => ("unauthenticated bulk length", None),
+            ProtocolError::InlineTooBig => ("too big inline request", None),
+            ProtocolError::UnbalancedQuotes => ("unbalanced quotes in request", None),
         };
-        [b"ERR Protocol error: ", reason].concat()
+        let mut all = [b"ERR Protocol error: ", text.as_bytes()].concat();
+        if let Some(byte) = byte {
+            all.extend_from_slice(&[byte, b'\'']);
+        }
+        all
+    }
+
+    /// Writes the error reply.
+    pub fn write(self, reply: &mut Reply) {
+        reply.error(self.text());
     }
 }
 
-/// The state between two reads. See the file's head.
-#[derive(Default, Debug)]
-pub struct RequestParser {
-    /// Arguments that the unfinished request still lacks; 0: none is unfinished.
-    missing: u64,
-    /// Where to go on, from the request's start.
-    at: usize,
-    /// Arguments it has already, ranges from the request's start.
-    args: Vec<ArgRange>,
-    bigs: Vec<Bytes>,
-}
-
-enum Step {
-    Done(usize),
-    End(ParseEnd),
-}
-
-impl RequestParser {
-    /// Parses up to `commands_max` complete requests of `buffer` into `out`. Returns why it ended and how many bytes at
-    /// the front belong to complete requests.
-    pub fn parse(
-        &mut self,
-        buffer: &[u8],
-        limits: &RequestLimits,
-        commands_max: usize,
-        out: &mut Requests,
-    ) -> (ParseEnd, usize) {
-        let mut start = 0;
-        let mut at = self.at;
-        loop {
-            // With nothing missing but arguments kept, a large argument was supplied and completes its request.
-            if self.missing == 0 && self.args.is_empty() {
-                if out.commands.len() >= commands_max {
-                    self.at = 0;
-                    return (if start < buffer.len() { ParseEnd::CommandLimit } else { ParseEnd::NeedMore }, start);
-                }
-                at = start;
-                let Some(&first) = buffer.get(at) else { return self.pause(ParseEnd::NeedMore, start, at) };
-                let step = if first == b'*' {
-                    self.count_line(buffer, at, limits)
-                } else {
-                    self.inline_request(buffer, at, out)
-                };
-                match step {
-                    Step::Done(next) => at = next,
-                    Step::End(end) => return self.pause(end, start, at),
-                }
-                if self.missing == 0 {
-                    start = at;
-                    continue;
-                }
-            }
-            match self.arguments(buffer, start, &mut at, limits, out) {
-                None => start = at,
-                Some(end) => return self.pause(end, start, at),
-            }
-        }
-    }
-
-    fn pause(&mut self, end: ParseEnd, start: usize, at: usize) -> (ParseEnd, usize) {
-        self.at = at - start;
-        (end, start)
-    }
-
-    /// `*count\r\n`. A count of zero or less is an empty request, which is skipped.
-    fn count_line(&mut self, buffer: &[u8], at: usize, limits: &RequestLimits) -> Step {
-        let Some((digits, next)) = line(buffer, at + 1) else {
-            let too_long = buffer.len() - at > INLINE_BYTES_MAX && !buffer[at..].contains(&b'\r');
-            return Step::End(if too_long {
-                ParseEnd::Error(ProtocolError::CountLineTooLong)
-            } else {
-                ParseEnd::NeedMore
-            });
-        };
-        match number::parse_i64(digits) {
-            Some(count) if count <= ARGUMENTS_MAX => {
-                if count > ARGUMENTS_UNAUTHENTICATED_MAX && !limits.authenticated {
-                    return Step::End(ParseEnd::Error(ProtocolError::UnauthenticatedCount));
-                }
-                self.missing = count.max(0) as u64;
-                Step::Done(next)
-            }
-            _ => Step::End(ParseEnd::Error(ProtocolError::InvalidCount)),
-        }
-    }
-
-    /// The arguments that are still missing; none when the request is complete, else why not.
-    fn arguments(
-        &mut self,
-        buffer: &[u8],
-        start: usize,
-        at: &mut usize,
-        limits: &RequestLimits,
-        out: &mut Requests,
-    ) -> Option<ParseEnd> {
-        // A request that is whole in this buffer goes straight to `out`; what an earlier read began is kept apart.
-        let fresh = self.args.is_empty() && self.bigs.is_empty();
-        let first_arg = out.args.len();
-        while self.missing > 0 {
-            match argument(buffer, *at, limits) {
-                Ok((range_start, len)) => {
-                    let range = ArgRange { start: range_start as u32, len: len as u32 };
-                    if fresh {
-                        out.args.push(range);
-                    } else {
-                        self.args.push(ArgRange { start: range.start - start as u32, len: range.len });
-                    }
-                    *at = range_start + len + 2;
-                    self.missing -= 1;
-                }
-                Err(end) => {
-                    if fresh {
-                        let relative = out.args.drain(first_arg..);
-                        self.args.extend(relative.map(|range| ArgRange {
-                            start: range.start - start as u32,
-                            len: range.len,
-                        }));
-                    }
-                    if let ParseEnd::BigArgument { start: body, .. } = end {
-                        *at = body;
-                    }
-                    return Some(end);
-                }
-            }
-        }
-        if !fresh {
-            let first_big = out.bigs.len();
-            out.bigs.append(&mut self.bigs);
-            out.args.extend(self.args.drain(..).map(|range| match range.big_index() {
-                Some(index) => ArgRange::big(first_big + index),
-                None => ArgRange { start: range.start + start as u32, len: range.len },
-            }));
-            self.args.shrink_to(64);
-        }
-        let arg_count = (out.args.len() - first_arg) as u32;
-        out.commands.push(CommandSpan { first_arg: first_arg as u32, arg_count });
-        None
-    }
-
-    /// The large argument that `parse` asked for has been read.
-    pub fn supply_big(&mut self, bytes: Bytes) {
-        debug_assert!(self.missing > 0, "asked for by an unfinished request");
-        self.args.push(ArgRange::big(self.bigs.len()));
-        self.bigs.push(bytes);
-        self.missing -= 1;
-    }
-
-    fn inline_request(&mut self, buffer: &[u8], at: usize, out: &mut Requests) -> Step {
-        let Some(length) = memchr::memchr(b'\n', &buffer[at..]) else {
-            let too_long = buffer.len() - at > INLINE_BYTES_MAX;
-            return Step::End(if too_long {
-                ParseEnd::Error(ProtocolError::InlineTooLong)
-            } else {
-                ParseEnd::NeedMore
-            });
-        };
-        let text = &buffer[at..at + length];
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        let first_arg = out.args.len();
-        let (mut rest, mut argument) = (text, Vec::new());
-        loop {
-            match inline::next_argument(&mut rest, &mut argument) {
-                Ok(true) => {
-                    out.args.push(ArgRange::big(out.bigs.len()));
-                    out.bigs.push(Bytes::from(std::mem::take(&mut argument)));
-                }
-                Ok(false) => break,
-                Err(inline::UnbalancedQuotes) => {
-                    out.args.truncate(first_arg);
-                    return Step::End(ParseEnd::Error(ProtocolError::UnbalancedQuotes));
-                }
-            }
-        }
-        let arg_count = (out.args.len() - first_arg) as u32;
-        if arg_count > 0 {
-            out.commands.push(CommandSpan { first_arg: first_arg as u32, arg_count });
-        }
-        Step::Done(at + length + 1)
-    }
-}
-
-/// One line of a header, without its CR LF, and where the next begins.
-fn line(buffer: &[u8], from: usize) -> Option<(&[u8], usize)> {
-    let rest = buffer.get(from..)?;
-    // Numbers are short: a plain loop over the first bytes beats a call.
-    let length = match rest.iter().take(8).position(|&byte| byte == b'\r') {
-        Some(length) => length,
-        None => memchr::memchr(b'\r', rest)?,
-    };
-    let next = from + length + 2;
-    (next <= buffer.len()).then(|| (&rest[..length], next))
-}
-
-/// `$length\r\n` and the argument behind it: where it begins and its length.
-fn argument(buffer: &[u8], at: usize, limits: &RequestLimits) -> Result<(usize, usize), ParseEnd> {
-    let Some((digits, body)) = line(buffer, at + 1) else {
-        let too_long = buffer.len() > at + INLINE_BYTES_MAX && !buffer[at..].contains(&b'\r');
-        return Err(if too_long { ParseEnd::Error(ProtocolError::LengthLineTooLong) } else { ParseEnd::NeedMore });
-    };
-    if buffer[at] != b'$' {
-        return Err(ParseEnd::Error(ProtocolError::ExpectedDollar(buffer[at])));
-    }
-    let len = match number::parse_i64(digits) {
-        Some(len) if len >= 0 && len as u64 <= limits.bulk_bytes_max => len as u64,
-        _ => return Err(ParseEnd::Error(ProtocolError::InvalidLength)),
-    };
-    if len > BULK_BYTES_UNAUTHENTICATED_MAX && !limits.authenticated {
-        return Err(ParseEnd::Error(ProtocolError::UnauthenticatedLength));
-    }
-    let len = len as usize;
-    if buffer.len() - body < len + 2 {
-        return Err(if len >= BIG_ARGUMENT_BYTES_MIN {
-            ParseEnd::BigArgument { start: body, bytes: len }
-        } else {
-            ParseEnd::NeedMore
-        });
-    }
-    Ok((body, len))
-}
-
-/// A large argument on its way into a buffer of its own.
+/// A long argument on its way into a buffer of its own.
+///
+/// Either copy received bytes with `take_from`, or read into the buffer itself between `lend` and `take_back`. The capacity follows what has arrived, so an announcement alone costs `BIG_ARGUMENT_BYTES_FIRST` bytes.
 #[derive(Debug)]
 pub struct BigRead {
-    buffer: BytesMut,
-    bytes: usize,
+    buffer: Vec<u8>,
+    /// The argument with its CRLF.
+    total: usize,
 }
 
 impl BigRead {
-    /// Expects `bytes` bytes and the CR LF behind them.
-    pub fn new(bytes: usize) -> BigRead {
-        BigRead { buffer: BytesMut::new(), bytes }
+    fn new(bytes: usize) -> BigRead {
+        BigRead { buffer: Vec::new(), total: bytes + CRLF_BYTES }
     }
 
-    /// Bytes that have not arrived, the CR LF included.
+    /// Bytes that have arrived.
+    pub fn received(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Bytes that have not arrived, the argument's CRLF included.
     pub fn missing(&self) -> usize {
-        self.bytes + 2 - self.buffer.len()
+        self.total - self.buffer.len()
     }
 
-    /// Takes what belongs to the argument from the front of `input`; returns how much that was.
-    pub fn take_from(&mut self, input: &[u8]) -> usize {
-        let taken = input.len().min(self.missing());
-        self.buffer.extend_from_slice(&input[..taken]);
-        taken
-    }
-
-    /// The buffer for reading into, with room for some of what is missing: an announced length alone reserves little.
-    pub fn lend(&mut self) -> BytesMut {
-        let ahead = BIG_READ_AHEAD_BYTES.max(self.buffer.len());
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let missing = self.bytes + 2 - buffer.len();
-        buffer.reserve(missing.min(ahead));
-        buffer
-    }
-
-    /// The buffer back from reading.
-    pub fn take_back(&mut self, buffer: BytesMut) {
-        self.buffer = buffer;
-    }
-
-    /// Everything has arrived.
+    /// All is there.
     pub fn is_complete(&self) -> bool {
         self.missing() == 0
     }
 
-    /// The argument, without its CR LF.
+    /// Takes what belongs to the argument from the front of `bytes`; returns how many that are.
+    pub fn take_from(&mut self, mut bytes: &[u8]) -> usize {
+        let taken = bytes.len().min(self.missing());
+        bytes = &bytes[..taken];
+        while !bytes.is_empty() {
+            self.make_room();
+            let (now, later) = bytes.split_at(bytes.len().min(self.buffer.capacity() - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+        }
+        taken
+    }
+
+    /// The buffer, with what has arrived in front, and how many bytes the next read may put behind that: all that is
+    /// missing, or as many as there is room for; none only when complete.
+    pub fn lend(&mut self) -> (Vec<u8>, usize) {
+        self.make_room();
+        let room = (self.buffer.capacity() - self.buffer.len()).min(self.missing());
+        (std::mem::take(&mut self.buffer), room)
+    }
+
+    /// The lent buffer, with what was read behind what had arrived before. More than `missing` is cut off.
+    pub fn take_back(&mut self, mut buffer: Vec<u8>) {
+        buffer.truncate(self.total);
+        self.buffer = buffer;
+    }
+
+    /// The argument without its CRLF, once complete.
     pub fn finish(mut self) -> Bytes {
-        self.buffer.truncate(self.bytes);
-        self.buffer.freeze()
+        self.buffer.truncate(self.total - CRLF_BYTES);
+        Bytes::from(self.buffer)
+    }
+
+    /// Capacity doubles, up to exactly the announced length: half of it has arrived then.
+    fn make_room(&mut self) {
+        if self.buffer.len() == self.buffer.capacity() {
+            let wanted = (self.buffer.capacity() * 2).max(BIG_ARGUMENT_BYTES_FIRST).min(self.total);
+            self.buffer.reserve_exact(wanted - self.buffer.len());
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Why no further argument could be read.
+enum Stop {
+    NeedMore,
+    /// A long argument of this length, whose first byte is here in the buffer (or would be).
+    Big { bytes: usize, start: usize },
+    Error(ProtocolError),
+}
 
-    const LIMITS: RequestLimits = RequestLimits { bulk_bytes_max: 512 * 1024 * 1024, authenticated: true };
+/// See the file's head. One per connection.
+#[derive(Default, Debug)]
+pub struct RequestParser {
+    /// A request is under way; the rest is about it.
+    unfinished: bool,
+    /// Its arguments that have not been read.
+    missing: usize,
+    /// Its arguments that have been read; ranges count from its first byte in the buffer, indices point to `bigs`.
+    args: Vec<ArgRange>,
+    bigs: Vec<Bytes>,
+    /// Where its next header begins, from its first byte in the buffer.
+    parsed: usize,
+    /// Bytes of it that have left the buffer or go around it.
+    detached_bytes: u64,
+    /// The session reads a long argument.
+    awaits_big: bool,
+}
 
-    /// Feeds pieces as a session does and returns the commands and the error.
-    fn feed(pieces: &[&[u8]], limits: RequestLimits) -> (Vec<Vec<Vec<u8>>>, Option<ProtocolError>) {
-        let (mut parser, mut buffer, mut all) = (RequestParser::default(), Vec::new(), Vec::new());
-        let mut big: Option<BigRead> = None;
-        for piece in pieces {
-            let mut piece = *piece;
-            if let Some(read) = &mut big {
-                piece = &piece[read.take_from(piece)..];
-                if !read.is_complete() {
-                    continue;
-                }
-                parser.supply_big(big.take().unwrap().finish());
+impl RequestParser {
+    /// Reads requests from `buffer[from..]`, where the unfinished request of the last call, or else a new one, begins. Appends
+    /// complete ones to `out`, at most `commands_max`. Returns why it stopped, and up to where bytes belong to completed
+    /// commands: the caller removes these when the commands are done, or passes the number as the next `from`.
+    pub fn parse(
+        &mut self,
+        buffer: &[u8],
+        from: usize,
+        limits: &RequestLimits,
+        commands_max: usize,
+        out: &mut Requests,
+    ) -> (ParseEnd, usize) {
+        let whole = buffer;
+        let buffer = &whole[..whole.len().min(QUERY_BUFFER_BYTES_ADDRESSABLE)];
+        let mut start = from;
+        if self.awaits_big {
+            return (ParseEnd::NeedMore, start);
+        }
+        let commands_max = if limits.authenticated { commands_max } else { commands_max.min(1) };
+        let commands_end = out.commands.len().saturating_add(commands_max);
+        loop {
+            if out.commands.len() >= commands_end {
+                return (ParseEnd::CommandLimit, start);
             }
-            buffer.extend_from_slice(piece);
-            loop {
-                let mut out = Requests::default();
-                let (end, consumed) = parser.parse(&buffer, &limits, 2, &mut out);
-                for span in &out.commands {
-                    let ranges = &out.args[span.first_arg as usize..][..span.arg_count as usize];
-                    all.push(
-                        ranges
-                            .iter()
-                            .map(|range| match range.big_index() {
-                                Some(index) => out.bigs[index].to_vec(),
-                                None => buffer[range.start as usize..][..range.len as usize].to_vec(),
-                            })
-                            .collect(),
-                    );
+            let next = if self.unfinished {
+                self.resume(buffer, start, limits, out)
+            } else {
+                match buffer.get(start) {
+                    Some(b'*') => self.multibulk(buffer, start, limits, out),
+                    Some(_) => inline(buffer, start, out),
+                    None => Err(Stop::NeedMore),
                 }
-                match end {
-                    ParseEnd::Error(error) => return (all, Some(error)),
-                    ParseEnd::CommandLimit => {}
-                    ParseEnd::NeedMore => {
-                        buffer.drain(..consumed);
-                        break;
-                    }
-                    ParseEnd::BigArgument { start, bytes } => {
-                        let mut read = BigRead::new(bytes);
-                        let taken = read.take_from(&buffer[start..]);
-                        assert_eq!(taken, buffer.len() - start);
-                        buffer.truncate(start);
-                        buffer.drain(..consumed);
-                        big = Some(read);
-                        break;
-                    }
-                }
-                buffer.drain(..consumed);
+            };
+            match next {
+                Ok(next) => start = next,
+                Err(stop) => return self.stop(stop, whole, from, start, limits),
             }
         }
-        (all, None)
     }
 
-    fn words(commands: &[&[&str]]) -> Vec<Vec<Vec<u8>>> {
-        commands.iter().map(|one| one.iter().map(|word| word.as_bytes().to_vec()).collect()).collect()
+    /// Goes on with the request whose long argument was announced by `ParseEnd::BigArgument`. Parse again after it, even if
+    /// nothing else has arrived.
+    pub fn supply_big(&mut self, argument: Bytes) {
+        self.awaits_big = false;
+        self.missing = self.missing.saturating_sub(1);
+        self.args.push(ArgRange::big(self.bigs.len()));
+        self.bigs.push(argument);
     }
 
-    #[test]
-    fn pipelines_inline_requests_and_empty_ones() {
-        let text = b"*1\r\n$4\r\nPING\r\n\r\n*0\r\n*-1\r\nSET a \"b c\"\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
-        let expected = words(&[&["PING"], &["SET", "a", "b c"], &["GET", "a"]]);
-        assert_eq!(feed(&[text], LIMITS), (expected.clone(), None));
-        for cut in 0..text.len() {
-            assert_eq!(feed(&[&text[..cut], &text[cut..]], LIMITS), (expected.clone(), None), "cut at {cut}");
+    /// A new request; its first byte is a star.
+    #[inline]
+    fn multibulk(
+        &mut self,
+        buffer: &[u8],
+        start: usize,
+        limits: &RequestLimits,
+        out: &mut Requests,
+    ) -> Result<usize, Stop> {
+        let (count, mut next) = match short_header(buffer, start, b'*') {
+            Some((count, next)) => (count as i64, next),
+            None => multibulk_header(buffer, start)?,
+        };
+        if count > ARGUMENTS_UNAUTHENTICATED_MAX && !limits.authenticated {
+            return Err(Stop::Error(ProtocolError::UnauthenticatedMultibulkLength));
         }
-        let bytes: Vec<&[u8]> = text.chunks(1).collect();
-        assert_eq!(feed(&bytes, LIMITS), (expected, None));
+        if count <= 0 {
+            return Ok(next);
+        }
+        let first = out.args.len();
+        for read in 0..count as usize {
+            match bulk(buffer, next, limits) {
+                Ok((data, len)) => {
+                    out.args.push(ArgRange::in_buffer(data, len));
+                    next = data + len + CRLF_BYTES;
+                }
+                Err(stop) => {
+                    if !matches!(stop, Stop::Error(_)) {
+                        self.suspend(start, next, count as usize - read, &out.args[first..]);
+                    }
+                    out.args.truncate(first);
+                    return Err(stop);
+                }
+            }
+        }
+        out.push_command(first, (next - start) as u64);
+        Ok(next)
     }
 
-    #[test]
-    fn a_large_argument_has_its_own_buffer() {
-        let body = "x".repeat(100_000);
-        let text = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000\r\n{body}\r\n*1\r\n$4\r\nPING\r\n");
-        let expected = words(&[&["SET", "k", &body], &["PING"]]);
-        for cut in [10, 30, 34, 36, 37, 50_000, 100_035, 100_036, 100_037, 100_038, 100_040] {
-            let (one, other) = text.as_bytes().split_at(cut);
-            assert_eq!(feed(&[one, other], LIMITS), (expected.clone(), None), "cut at {cut}");
+    /// Remembers the request that begins at `start` and goes on at `next`, so that no argument is parsed twice.
+    #[cold]
+    fn suspend(&mut self, start: usize, next: usize, missing: usize, args: &[ArgRange]) {
+        self.unfinished = true;
+        self.missing = missing;
+        self.parsed = next - start;
+        self.detached_bytes = 0;
+        self.args.extend(args.iter().map(|arg| ArgRange { start: arg.start - start as u32, len: arg.len }));
+    }
+
+    /// Goes on with the unfinished request.
+    fn resume(
+        &mut self,
+        buffer: &[u8],
+        start: usize,
+        limits: &RequestLimits,
+        out: &mut Requests,
+    ) -> Result<usize, Stop> {
+        while self.missing > 0 {
+            let (data, len) = bulk(buffer, start + self.parsed, limits)?;
+            self.args.push(ArgRange::in_buffer(data - start, len));
+            self.parsed = data + len + CRLF_BYTES - start;
+            self.missing -= 1;
+        }
+        let first = out.args.len();
+        let bigs_before = out.bigs.len();
+        out.bigs.append(&mut self.bigs);
+        out.args.extend(self.args.drain(..).map(|arg| match arg.big_index() {
+            Some(index) => ArgRange::big(bigs_before + index),
+            None => ArgRange { start: arg.start + start as u32, len: arg.len },
+        }));
+        out.push_command(first, self.detached_bytes + self.parsed as u64);
+        self.args.shrink_to(PARSED_ARGUMENTS_KEPT_MAX);
+        self.unfinished = false;
+        Ok(start + self.parsed)
+    }
+
+    /// What a stop in the request that begins at `start` means for the caller. `from` is where the call began.
+    #[cold]
+    fn stop(
+        &mut self,
+        stop: Stop,
+        buffer: &[u8],
+        from: usize,
+        start: usize,
+        limits: &RequestLimits,
+    ) -> (ParseEnd, usize) {
+        let detached = if self.unfinished { self.detached_bytes } else { 0 };
+        let arrived = detached + buffer.len().saturating_sub(start) as u64;
+        match stop {
+            Stop::Error(error) => (ParseEnd::Error(error), start),
+            Stop::NeedMore => {
+                let is_full = buffer.len() >= QUERY_BUFFER_BYTES_ADDRESSABLE && start == from;
+                if arrived > limits.query_buffer_bytes_max || is_full {
+                    return (ParseEnd::QueryBufferLimit, start);
+                }
+                (ParseEnd::NeedMore, start)
+            }
+            Stop::Big { bytes, start: data } => {
+                let with_big = detached + (data - start + CRLF_BYTES) as u64 + bytes as u64;
+                if with_big > limits.query_buffer_bytes_max {
+                    return (ParseEnd::QueryBufferLimit, start);
+                }
+                self.detach(buffer, start);
+                self.detached_bytes = with_big;
+                self.awaits_big = true;
+                let mut big = BigRead::new(bytes);
+                let taken = big.take_from(&buffer[data.min(buffer.len())..]);
+                (ParseEnd::BigArgument(big), data + taken)
+            }
         }
     }
 
-    #[test]
-    fn breaches_of_protocol() {
-        let table: &[(&[u8], ProtocolError)] = &[
-            (b"*x\r\n", ProtocolError::InvalidCount),
-            (b"*2000000000\r\n", ProtocolError::InvalidCount),
-            (b"*1\r\n:1\r\n", ProtocolError::ExpectedDollar(b':')),
-            (b"*1\r\n$-1\r\n", ProtocolError::InvalidLength),
-            (b"*1\r\n$600000000\r\n", ProtocolError::InvalidLength),
-            (b"SET \"a\r\n", ProtocolError::UnbalancedQuotes),
-        ];
-        for (text, error) in table {
-            assert_eq!(feed(&[text], LIMITS).1, Some(*error), "{:?}", String::from_utf8_lossy(text));
+    /// Copies the arguments read so far out of the buffer.
+    fn detach(&mut self, buffer: &[u8], start: usize) {
+        for arg in &mut self.args {
+            if arg.big_index().is_none() {
+                let first = start + arg.start as usize;
+                self.bigs.push(Bytes::copy_from_slice(&buffer[first..first + arg.len as usize]));
+                *arg = ArgRange::big(self.bigs.len() - 1);
+            }
         }
-        let stranger = RequestLimits { authenticated: false, ..LIMITS };
-        assert_eq!(feed(&[b"*11\r\n"], stranger).1, Some(ProtocolError::UnauthenticatedCount));
-        assert_eq!(feed(&[b"*1\r\n$20000\r\n"], stranger).1, Some(ProtocolError::UnauthenticatedLength));
-        assert_eq!(feed(&[&[b'a'; 70_000]], LIMITS).1, Some(ProtocolError::InlineTooLong));
+        self.parsed = 0;
     }
+}
+
+/// The number and the end of a header of 1 to 9 digits that is whole in the buffer; anything else is for the slow path.
+#[inline(always)]
+fn short_header(buffer: &[u8], start: usize, marker: u8) -> Option<(u64, usize)> {
+    let rest = &buffer[start..];
+    let &[first, tens, ones, after, ..] = rest else { return None };
+    let tens = tens.wrapping_sub(b'0');
+    if first != marker || tens > 9 {
+        return None;
+    }
+    if ones == b'\r' {
+        return Some((u64::from(tens), start + 4));
+    }
+    let ones = ones.wrapping_sub(b'0');
+    if ones > 9 || tens == 0 {
+        return None;
+    }
+    let mut value = u64::from(tens) * 10 + u64::from(ones);
+    if after == b'\r' && rest.len() > 4 {
+        return Some((value, start + 5));
+    }
+    for (index, &byte) in rest.iter().enumerate().take(11).skip(3) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value * 10 + u64::from(digit);
+        } else if byte == b'\r' && rest.len() > index + 1 {
+            return Some((value, start + index + 2));
+        } else {
+            return None;
+        }
+    }
+    None
+}
+
+/// The offset of the byte that ends the line beginning at `start`. Redis looks for it with C's `strchr`, so not behind
+/// a zero byte.
+#[inline]
+fn line_end(buffer: &[u8], start: usize, end: u8, too_long: ProtocolError) -> Result<usize, Stop> {
+    let line = &buffer[start.min(buffer.len())..];
+    // The end may stand right behind the longest line.
+    let line = &line[..line.len().min(INLINE_BYTES_MAX + 1)];
+    match memchr2(end, 0, line) {
+        Some(index) if line[index] == end => Ok(start + index),
+        _ if line.len() > INLINE_BYTES_MAX => Err(Stop::Error(too_long)),
+        _ => Err(Stop::NeedMore),
+    }
+}
+
+/// Any header with a number of arguments: the number, at most `ARGUMENTS_MAX`, and where the header ends.
+#[cold]
+fn multibulk_header(buffer: &[u8], start: usize) -> Result<(i64, usize), Stop> {
+    let end = line_end(buffer, start, b'\r', ProtocolError::MultibulkCountTooLong)?;
+    if end + CRLF_BYTES > buffer.len() {
+        return Err(Stop::NeedMore);
+    }
+    match parse_i64(&buffer[start + 1..end]) {
+        Some(count) if count <= ARGUMENTS_MAX => Ok((count, end + CRLF_BYTES)),
+        _ => Err(Stop::Error(ProtocolError::InvalidMultibulkLength)),
+    }
+}
+
+/// Any header with the length of an argument: the length, not negative, and where the header ends.
+#[cold]
+fn bulk_header(buffer: &[u8], start: usize) -> Result<(u64, usize), Stop> {
+    let end = line_end(buffer, start, b'\r', ProtocolError::BulkCountTooLong)?;
+    if end + CRLF_BYTES > buffer.len() {
+        return Err(Stop::NeedMore);
+    }
+    if buffer[start] != b'$' {
+        return Err(Stop::Error(ProtocolError::ExpectedDollar(buffer[start])));
+    }
+    match parse_i64(&buffer[start + 1..end]).map(u64::try_from) {
+        Some(Ok(length)) => Ok((length, end + CRLF_BYTES)),
+        _ => Err(Stop::Error(ProtocolError::InvalidBulkLength)),
+    }
+}
+
+/// One argument that is whole in the buffer: its first byte and its length.
+#[inline(always)]
+fn bulk(buffer: &[u8], start: usize, limits: &RequestLimits) -> Result<(usize, usize), Stop> {
+    let header = if start < buffer.len() { short_header(buffer, start, b'$') } else { None };
+    let (length, data) = match header {
+        Some(header) => header,
+        None => bulk_header(buffer, start)?,
+    };
+    if length > limits.bulk_bytes_max {
+        return Err(Stop::Error(ProtocolError::InvalidBulkLength));
+    }
+    if length > BULK_BYTES_UNAUTHENTICATED_MAX && !limits.authenticated {
+        return Err(Stop::Error(ProtocolError::UnauthenticatedBulkLength));
+    }
+    // What is behind a header is there or not yet: `data` is at most the buffer's length.
+    let here = (buffer.len() - data) as u64;
+    if here >= length && here - length >= CRLF_BYTES as u64 {
+        Ok((data, length as usize))
+    } else if length >= BIG_ARGUMENT_BYTES_MIN as u64 {
+        Err(Stop::Big { bytes: length as usize, start: data })
+    } else {
+        Err(Stop::NeedMore)
+    }
+}
+
+/// A request that does not begin with a star. An empty one yields nothing.
+fn inline(buffer: &[u8], start: usize, out: &mut Requests) -> Result<usize, Stop> {
+    let end = line_end(buffer, start, b'\n', ProtocolError::InlineTooBig)?;
+    let next = end + 1;
+    let line = &buffer[start..end];
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let (first, bigs_before) = (out.args.len(), out.bigs.len());
+    let mut unescaped = Vec::new();
+    let mut splitter = Splitter::new(line);
+    loop {
+        match splitter.next(&mut unescaped) {
+            Ok(Some(Argument::Plain(range))) => {
+                out.args.push(ArgRange::in_buffer(start + range.start, range.len()));
+            }
+            Ok(Some(Argument::Unescaped(range))) => {
+                out.args.push(ArgRange::big(out.bigs.len()));
+                out.bigs.push(Bytes::copy_from_slice(&unescaped[range]));
+            }
+            Ok(None) => break,
+            Err(_) => {
+                out.args.truncate(first);
+                out.bigs.truncate(bigs_before);
+                return Err(Stop::Error(ProtocolError::UnbalancedQuotes));
+            }
+        }
+    }
+    if out.args.len() > first {
+        out.push_command(first, (next - start) as u64);
+    }
+    Ok(next)
 }

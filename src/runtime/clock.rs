@@ -93,7 +93,10 @@ mod tests {
     fn a_simulated_clock_moves_only_when_told() {
         let (clock, handle) = Clock::simulated(1_700_000_000_123_456);
         let other_core = clock.clone();
-        assert_eq!((clock.unix_us(), clock.unix_ms(), clock.monotonic_ns()), (1_700_000_000_123_456, 1_700_000_000_123, 0));
+        assert_eq!(
+            (clock.unix_us(), clock.unix_ms(), clock.monotonic_ns()),
+            (1_700_000_000_123_456, 1_700_000_000_123, 0)
+        );
         handle.advance(Duration::from_micros(1_500));
         assert_eq!((other_core.unix_ms(), other_core.monotonic_ns()), (1_700_000_000_124, 1_500_000));
         handle.set_unix_us(-1);

@@ -24,7 +24,8 @@ pub struct Cpus {
 
 /// Asks the machine which CPUs may be used.
 pub fn usable_cpus() -> Cpus {
-    let mut ids: Vec<usize> = core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect();
+    let mut ids: Vec<usize> =
+        core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect();
     if ids.is_empty() {
         // The mask holds 1,024 CPUs; on a larger machine the call fails, and the count is the best there is.
         ids = (0..std::thread::available_parallelism().map_or(1, usize::from)).collect();
@@ -81,13 +82,16 @@ fn cpu_quota(read: impl Fn(&Path) -> Option<String>) -> Option<f64> {
 fn memory_limit(read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
     cgroup_levels("memory", &read)
         .iter()
-        .filter_map(|level| parse_memory_limit(&read(&level.join("memory.max")).or_else(|| read(&level.join("memory.limit_in_bytes")))?))
+        .filter_map(|level| {
+            parse_memory_limit(&read(&level.join("memory.max")).or_else(|| read(&level.join("memory.limit_in_bytes")))?)
+        })
         .min()
 }
 
 /// The folders of this process' cgroups that may hold limits of `controller`, in both versions, from its own up to each root.
 fn cgroup_levels(controller: &str, read: impl Fn(&Path) -> Option<String>) -> Vec<PathBuf> {
-    let (Some(groups), Some(mounts)) = (read(Path::new("/proc/self/cgroup")), read(Path::new("/proc/self/mountinfo"))) else {
+    let (Some(groups), Some(mounts)) = (read(Path::new("/proc/self/cgroup")), read(Path::new("/proc/self/mountinfo")))
+    else {
         return Vec::new();
     };
     // Version 1 keeps a hierarchy per controller, version 2 ("") one for all; a hybrid system has both.
@@ -206,7 +210,10 @@ mod tests {
         let with = |more: &[(&'static str, &'static str)]| memory_limit(machine(&[&base[..], more].concat()));
         assert_eq!(with(&[]), None);
         assert_eq!(with(&[("/sys/fs/cgroup/a/b/memory.max", "max\n")]), None);
-        assert_eq!(with(&[("/sys/fs/cgroup/a/b/memory.max", "max\n"), ("/sys/fs/cgroup/a/memory.max", "1048576\n")]), Some(1 << 20));
+        assert_eq!(
+            with(&[("/sys/fs/cgroup/a/b/memory.max", "max\n"), ("/sys/fs/cgroup/a/memory.max", "1048576\n")]),
+            Some(1 << 20)
+        );
         assert_eq!(parse_memory_limit("9223372036854771712\n"), None, "version 1's word for no limit");
     }
 
@@ -217,7 +224,10 @@ mod tests {
         }
         for groups in ["", "0", "0:", "0::", ":::", "1:name=systemd:/x"] {
             let files = machine(&[("/proc/self/mountinfo", "1 2 3\n - - -\n")]);
-            assert_eq!(cpu_quota(|path: &Path| if path.ends_with("cgroup") { Some(groups.to_owned()) } else { files(path) }), None);
+            assert_eq!(
+                cpu_quota(|path: &Path| if path.ends_with("cgroup") { Some(groups.to_owned()) } else { files(path) }),
+                None
+            );
         }
         for text in ["", "MemTotal:", "MemTotal: 12", "MemTotal: kB", "MemTotal: 99999999999999999999 kB"] {
             assert_eq!(parse_memory_total(text), None, "{text:?}");
@@ -228,7 +238,11 @@ mod tests {
     #[test]
     fn shards_follow_mask_and_quota() {
         let check = |cpus: usize, quota: Option<f64>, shards: usize| {
-            assert_eq!(shards_default(&Cpus { ids: (0..cpus).collect(), quota }), shards, "{cpus} CPUs, quota {quota:?}");
+            assert_eq!(
+                shards_default(&Cpus { ids: (0..cpus).collect(), quota }),
+                shards,
+                "{cpus} CPUs, quota {quota:?}"
+            );
         };
         check(8, None, 8);
         check(8, Some(2.5), 3);
@@ -246,7 +260,8 @@ mod tests {
         assert!(shards_default(&cpus) >= 1);
         assert!(usable_memory_bytes().is_some_and(|bytes| bytes > 1 << 20));
         let id = cpus.ids[0];
-        let pinned = std::thread::spawn(move || pin_current_thread(id).then(usable_cpus)).join().expect("the thread ends");
+        let pinned =
+            std::thread::spawn(move || pin_current_thread(id).then(usable_cpus)).join().expect("the thread ends");
         assert_eq!(pinned.map(|cpus| cpus.ids), Some(vec![id]));
     }
 }

@@ -115,7 +115,9 @@ impl<T: Send> Shelf<T> {
         // A plain load first: an exchange would pull the line away from whoever is about to put the box.
         let pointer = self.slot.load(Ordering::Relaxed);
         // Acquire: everything the last holder did to the data is visible. Exchanged only if still here, so that who comes too late writes nothing.
-        if pointer.is_null() || self.slot.compare_exchange(pointer, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed).is_err() {
+        if pointer.is_null()
+            || self.slot.compare_exchange(pointer, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed).is_err()
+        {
             return None;
         }
         // SAFETY: every non-null pointer in the slot came from `Box::into_raw`, and the exchange gave it to us alone.
@@ -136,7 +138,11 @@ impl<T> Drop for Shelf<T> {
 impl<T> fmt::Debug for Shelf<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_box = !self.slot.load(Ordering::Relaxed).is_null();
-        formatter.debug_struct("Shelf").field("has_box", &has_box).field("wanted", &self.wanted.load(Ordering::Relaxed)).finish()
+        formatter
+            .debug_struct("Shelf")
+            .field("has_box", &has_box)
+            .field("wanted", &self.wanted.load(Ordering::Relaxed))
+            .finish()
     }
 }
 

@@ -25,11 +25,8 @@ pub struct Link {
     /// Wakes the reader when it waits inside the server.
     pub reader: Notify,
     writer: Notify,
-    /// Late replies exist and nobody sends them yet: the writer is to be started.
-    writer_wanted: Cell<bool>,
     writing: Cell<bool>,
     closed: Cell<bool>,
-    spare: RefCell<Vec<u8>>,
 }
 
 impl Link {
@@ -40,17 +37,19 @@ impl Link {
             descriptor,
             reader: Notify::default(),
             writer: Notify::default(),
-            writer_wanted: Cell::new(false),
             writing: Cell::new(false),
             closed: Cell::new(false),
-            spare: RefCell::new(Vec::new()),
         }
     }
 
     /// Late replies are ready.
-    pub fn wake_writer(&self, _worker: &Rc<Worker>) {
-        self.writer_wanted.set(true);
+    pub fn wake_writer(&self) {
         self.writer.notify();
+    }
+
+    /// Something is on its way to the client.
+    pub fn is_writing(&self) -> bool {
+        self.writing.get()
     }
 }
 
@@ -70,7 +69,10 @@ where
         let alive = match progress {
             Progress::Read => read(&worker, &link, &mut input).await,
             Progress::Again => {
-                worker.yield_turn(link.clone());
+                // With the writer at work it is the output that is full: the writer wakes us when it has been sent.
+                if !link.writing.get() {
+                    worker.yield_turn(link.clone());
+                }
                 link.reader.wait().await;
                 true
             }
@@ -112,6 +114,7 @@ where
                 session.client.bytes_in += count as u64;
                 session.input_ended |= count == 0;
             }
+            core.stats().reads.add(1);
             core.stats().bytes_in.add(count as u64);
             true
         }
@@ -146,13 +149,11 @@ where
     S: AsyncReadRent,
 {
     let lent = worker.core().session(link.key).and_then(|session| {
-        let big = session.big.as_mut()?;
-        let missing = big.missing();
-        Some((big.lend(), missing))
+        Some(session.big.as_mut()?.lend())
     });
-    let Some((buffer, missing)) = lent else { return Err(std::io::ErrorKind::NotConnected.into()) };
+    let Some((buffer, room)) = lent else { return Err(std::io::ErrorKind::NotConnected.into()) };
     let len = buffer.len();
-    let end = buffer.capacity().min(len + missing);
+    let end = len + room;
     let (result, slice) = input.read(buffer.slice_mut(len..end)).await;
     let buffer = slice.into_inner();
     if let Some(session) = worker.core().session(link.key) {
@@ -173,30 +174,27 @@ where
         return;
     }
     let Some(mut half) = output.borrow_mut().take() else {
-        // Back-pressure: while much is waiting the reader does not go on.
         return;
     };
     link.writing.set(true);
     loop {
-        let spare = link.spare.take();
-        let taken = match worker.core().session(link.key) {
-            Some(session) if !session.out.is_empty() => session.out.take(spare),
+        let (bytes, shared) = match worker.core().session(link.key) {
+            Some(session) if !session.out.is_empty() => session.out.take_parts(),
             _ => break,
         };
-        let (bytes, shared) = taken;
         let total = bytes.len() + shared.iter().map(|(_, large)| large.len()).sum::<usize>();
-        let result = match shared.is_empty() {
-            true => {
-                let (result, bytes) = half.write_all(bytes).await;
-                link.spare.replace(bytes);
-                result.map(drop)
-            }
-            false => send_pieces(&mut half, bytes, shared).await,
+        let (result, buffer) = if shared.is_empty() {
+            let (result, bytes) = half.write_all(bytes).await;
+            (result.map(drop), bytes)
+        } else {
+            (send_pieces(&mut half, bytes, shared).await, Vec::new())
         };
         let mut core = worker.core();
+        core.stats().writes.add(1);
         core.stats().bytes_out.add(total as u64);
         if let Some(session) = core.session(link.key) {
             session.client.bytes_out += total as u64;
+            session.out.give_back(buffer);
             if result.is_err() {
                 session.killed = true;
                 session.out.clear();

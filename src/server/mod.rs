@@ -7,6 +7,5 @@ pub mod simulated;
 pub mod start;
 pub mod worker;
 
-/// Our own version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-pub use crate::stats::server::REDIS_VERSION;
+/// Our own version, and that of the Redis we stand in for.
+pub use crate::stats::server::{REDIS_VERSION, RINGFORT_VERSION as VERSION};

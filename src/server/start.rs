@@ -18,13 +18,15 @@ use crate::keyspace::{KeyHasher, Keyspace};
 use crate::runtime::clock::Clock;
 use crate::runtime::cpu;
 use crate::runtime::doorbell::Doorbell;
+use crate::runtime::driver::{self, DriverChoice, DriverKind};
 use crate::runtime::ring::{Receiver, Sender, ring};
 use crate::runtime::shelf::Shelf;
 use crate::session::core::Core;
 use crate::shard::exchange::{Exchange, Meeting};
 use crate::shard::message::Message;
 use crate::stats::server::ServerFacts;
-use crate::stdx::limits::RING_SLOTS;
+use crate::runtime::open_files::raise_limit;
+use crate::stdx::limits::{DESCRIPTORS_RESERVED, RING_SLOTS};
 use crate::stdx::random::{Random, seed_from_os};
 
 use super::listen::{Listeners, Outside};
@@ -86,91 +88,134 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     std::env::set_current_dir(config.directory())?;
     super::log::start(&config)?;
     greet(&config, &config_file, &loaded.warnings);
+    let mut config = config;
+    fit_clients_into_descriptors(&mut config);
     let listeners = Listeners::open(&config)?;
     if listeners.is_empty() {
         return Err(io::Error::other("Configured to not listen anywhere, exiting."));
     }
-    let shards = shards_of(&config);
     let (events, inbox) = mpsc::channel();
-    let clock = Clock::real();
-    let mut random = Random::new(seed_from_os());
-    let run_id = (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect();
-    let mut server = ServerFacts::new(shards, TABLE.count(), run_id, clock.unix_ms());
-    server.tcp_port = listeners.port();
-    server.config_file = config_file;
-    server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
-    let driver = crate::runtime::driver::choose(config.get_word(crate::param!("driver")))?;
-    server.multiplexing_api = driver.name().to_string();
-    if let Some(warning) = driver.warning() {
+    let choice = match config.get_word(crate::param!("driver")) {
+        "io_uring" => DriverChoice::IoUring,
+        "epoll" => DriverChoice::Epoll,
+        _ => DriverChoice::Auto,
+    };
+    let (driver, warning) = driver::probe(choice).map_err(io::Error::other)?;
+    if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
-    server.lfu_policy.store(config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu"), Ordering::Relaxed);
-    let server = Arc::new(server);
-    let databases = config.get_usize(crate::param!("databases"));
     let pidfile = write_pidfile(&config);
     let unix_path = listeners.unix_path().map(ToOwned::to_owned);
-    let shared_config = Arc::new(SharedConfig::new(config));
-    let hasher = KeyHasher::new(shards, random.next_u64());
-    let meeting = Arc::new(Meeting {
-        shelves: (0..shards)
-            .map(|_| Shelf::new(Box::new(Keyspace::new(databases, hasher.clone(), random.next_u64()))))
-            .collect(),
-        doorbells: (0..shards).map(|_| Doorbell::new()).collect::<io::Result<_>>()?,
-    });
-    let stopped = Arc::new(AtomicUsize::new(0));
-    let (rings, outside) = lay_rings(shards, RING_SLOTS);
-    for (id, (senders, receivers)) in rings.into_iter().enumerate() {
-        let exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
-        let parts = (server.clone(), shared_config.clone(), clock.clone(), events.clone(), stopped.clone());
-        let pin = pin_of(&shared_config.current(), id);
-        let driver = driver.clone();
-        let failed = events.clone();
-        std::thread::Builder::new().name(format!("core {id}")).spawn(move || {
-            if let Some(id) = pin {
-                cpu::pin_current_thread(id);
-            }
-            let result = driver.run(async move {
-                let (server, config, clock, control, stopped) = parts;
-                let doorbell = DoorbellTask::new(exchange.doorbell())?;
-                let worker = Worker::new(Core::new(exchange, server, config, clock), control, stopped);
-                worker.run(doorbell).await;
-                io::Result::Ok(())
-            });
-            if let Err(error) = result.and_then(|result| result) {
-                // The control thread lives as long as the process.
-                let _ = failed.send(ControlEvent::CoreFailed(error.to_string()));
-            }
-        })?;
-    }
-    let outside = Arc::new(Outside::new(outside, meeting, server.clone(), shared_config.clone()));
-    let unix = unix_path.is_some();
+    let plan = Plan::new(config, config_file, listeners.port(), driver, events.clone())?;
+    let (server, stopped) = (plan.server.clone(), plan.stopped.clone());
+    let outside = Arc::new(plan.start_cores(driver)?);
     listeners.accept(outside.clone())?;
+    server.memory_startup_bytes.store(crate::stats::memory::used_bytes(), Ordering::Relaxed);
     tracing::info!("Server initialized");
     if server.tcp_port != 0 {
         tracing::info!("Ready to accept connections tcp");
     }
-    if unix {
+    if unix_path.is_some() {
         tracing::info!("Ready to accept connections unix");
     }
     watch_signals(events)?;
     let code = control(&inbox, &outside, &server, &stopped);
-    if let Some(path) = unix_path {
-        tracing::info!("Removing the unix socket file.");
-        let _ = fs::remove_file(path);
-    }
-    if let Some(path) = pidfile {
-        tracing::info!("Removing the pid file.");
-        let _ = fs::remove_file(path);
+    for (what, path) in [("unix socket", unix_path), ("pid", pidfile)] {
+        if let Some(path) = path {
+            tracing::info!("Removing the {what} file.");
+            let _ = fs::remove_file(path);
+        }
     }
     tracing::warn!("Ringfort is now ready to exit, bye bye...");
     // A runtime must never be dropped while operations are in flight, so the process ends as a whole.
     std::process::exit(code)
 }
 
+/// Everything the cores share, before they start.
+struct Plan {
+    server: Arc<ServerFacts>,
+    config: Arc<SharedConfig>,
+    meeting: Arc<Meeting>,
+    hasher: KeyHasher,
+    clock: Clock,
+    events: mpsc::Sender<ControlEvent>,
+    stopped: Arc<AtomicUsize>,
+}
+
+impl Plan {
+    fn new(
+        config: Config,
+        config_file: String,
+        tcp_port: u16,
+        driver: DriverKind,
+        events: mpsc::Sender<ControlEvent>,
+    ) -> io::Result<Plan> {
+        let shards = shards_of(&config);
+        let clock = Clock::real();
+        let mut random = Random::new(seed_from_os());
+        let run_id = (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect();
+        let mut server = ServerFacts::new(shards, TABLE.count(), run_id, clock.unix_ms());
+        server.tcp_port = tcp_port;
+        server.config_file = config_file;
+        server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+        server.multiplexing_api = driver.name().to_string();
+        server.replication_seed.store(random.next_u64(), Ordering::Relaxed);
+        server.machine = crate::runtime::process::machine();
+        server.system_memory_bytes = crate::runtime::process::system_memory_bytes();
+        let lfu = config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
+        server.lfu_policy.store(lfu, Ordering::Relaxed);
+        let databases = config.get_usize(crate::param!("databases"));
+        let hasher = KeyHasher::new(shards, random.next_u64());
+        let meeting = Meeting {
+            shelves: (0..shards)
+                .map(|_| Shelf::new(Box::new(Keyspace::new(databases, hasher.clone(), random.next_u64()))))
+                .collect(),
+            doorbells: (0..shards).map(|_| Doorbell::new()).collect::<io::Result<_>>()?,
+        };
+        Ok(Plan {
+            server: Arc::new(server),
+            config: Arc::new(SharedConfig::new(config)),
+            meeting: Arc::new(meeting),
+            hasher,
+            clock,
+            events,
+            stopped: Arc::default(),
+        })
+    }
+
+    /// Starts one thread per core; what is left is the way to talk to them from outside.
+    fn start_cores(self, driver: DriverKind) -> io::Result<Outside> {
+        let (rings, outside) = lay_rings(self.server.cores.len(), RING_SLOTS);
+        for (id, (senders, receivers)) in rings.into_iter().enumerate() {
+            let exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
+            let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone());
+            let worker_parts = (self.events.clone(), self.stopped.clone());
+            let pin = pin_of(&self.config.current(), id);
+            let failed = self.events.clone();
+            std::thread::Builder::new().name(format!("core {id}")).spawn(move || {
+                if let Some(cpu) = pin {
+                    cpu::pin_current_thread(cpu);
+                }
+                let result = driver::run(driver, async move {
+                    let doorbell = DoorbellTask::new(exchange.doorbell())?;
+                    let core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2);
+                    Worker::new(core, worker_parts.0, worker_parts.1).run(doorbell).await;
+                    io::Result::Ok(())
+                });
+                if let Err(error) = result.and_then(|result| result) {
+                    // The control thread lives as long as the process.
+                    let _ = failed.send(ControlEvent::CoreFailed(error.to_string()));
+                }
+            })?;
+        }
+        Ok(Outside::new(outside, self.meeting, self.server, self.config))
+    }
+}
+
 /// Rings for one core: to each core, and from each core and from outside.
 pub type CoreRings = (Vec<Option<Sender<Message>>>, Vec<Receiver<Message>>);
 
-/// A ring of `slots` slots for every ordered pair of cores, and one from outside to each.
+/// A ring for every ordered pair of cores, and one from outside to each.
 pub fn lay_rings(shards: usize, slots: usize) -> (Vec<CoreRings>, Vec<Sender<Message>>) {
     let mut senders: Vec<Vec<Option<Sender<Message>>>> =
         (0..shards).map(|_| (0..shards).map(|_| None).collect()).collect();
@@ -233,6 +278,25 @@ fn greet(config: &Config, config_file: &str, warnings: &[String]) {
             "WARNING This version keeps data in memory only: 'save' and 'appendonly' are accepted but nothing is written \
              to disk. Start with --save \"\" --appendonly no to silence this."
         );
+    }
+}
+
+/// Raises the limit of open descriptors to what `maxclients` needs, or lowers `maxclients` to what is to be had.
+fn fit_clients_into_descriptors(config: &mut Config) {
+    let clients = config.get_u64(crate::param!("maxclients"));
+    let limit = raise_limit(clients + DESCRIPTORS_RESERVED);
+    if limit >= clients + DESCRIPTORS_RESERVED {
+        return;
+    }
+    let fitting = limit.saturating_sub(DESCRIPTORS_RESERVED).max(1);
+    tracing::warn!(
+        "You requested maxclients of {clients} requiring at least {} max file descriptors. Server can't set maximum open \
+         files to so many, maxclients has been reduced to {fitting}. Raise the limit with 'ulimit -n'.",
+        clients + DESCRIPTORS_RESERVED
+    );
+    let text = fitting.to_string();
+    if let Err(reason) = config.set_words(crate::param!(index of "maxclients"), &[text.as_bytes()]) {
+        tracing::warn!("maxclients could not be reduced: {reason:?}");
     }
 }
 

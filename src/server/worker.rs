@@ -3,9 +3,10 @@
 //! The pump is the runtime's main future: monoio polls it after all tasks that are ready have run, which makes it the
 //! place to drain the rings, to wake sessions, and to announce that the core is about to park.
 
-use std::cell::RefCell;
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::cell::{Cell, RefCell};
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use super::start::ControlEvent;
 const PUMPS_IN_A_ROW_MAX: usize = 8;
 /// Time between two rounds of the cron.
 const CRON_INTERVAL: Duration = Duration::from_millis(100);
+/// Time to the next round when one ran out of its budget: at 2 ms of work each, a quarter of the core as in Redis.
+const CRON_INTERVAL_BUSY: Duration = Duration::from_millis(6);
 
 /// A core with its connections.
 pub struct Worker {
@@ -33,19 +36,22 @@ pub struct Worker {
     /// Sessions that had their share of the turn and want more.
     yielded: RefCell<Vec<Rc<Link>>>,
     control: mpsc::Sender<ControlEvent>,
+    /// The server is stopping; this core says so once its clients have their replies.
+    stopping: Cell<bool>,
     /// Cores that have stopped.
-    stopped: std::sync::Arc<AtomicUsize>,
+    stopped: Arc<AtomicUsize>,
 }
 
 impl Worker {
     /// A worker around a core.
-    pub fn new(core: Core, control: mpsc::Sender<ControlEvent>, stopped: std::sync::Arc<AtomicUsize>) -> Rc<Worker> {
+    pub fn new(core: Core, control: mpsc::Sender<ControlEvent>, stopped: Arc<AtomicUsize>) -> Rc<Worker> {
         Rc::new(Worker {
             core: RefCell::new(core),
             links: RefCell::new(Vec::new()),
             pump: Notify::default(),
             yielded: RefCell::new(Vec::new()),
             control,
+            stopping: Cell::new(false),
             stopped,
         })
     }
@@ -64,6 +70,11 @@ impl Worker {
             for link in self.yielded.take() {
                 link.reader.notify();
             }
+            if self.stopping.get() && self.is_flushed() {
+                self.stopping.set(false);
+                self.stopped.fetch_add(1, Ordering::SeqCst);
+            }
+            self.look_around();
             let mut core = self.core.borrow_mut();
             core.exchange.doorbell().prepare_to_park();
             if core.exchange.has_work() {
@@ -73,6 +84,35 @@ impl Worker {
             drop(core);
             self.pump.wait().await;
             self.core.borrow().exchange.doorbell().cancel_park();
+        }
+    }
+
+    /// Every client has what it was answered.
+    fn is_flushed(&self) -> bool {
+        let mut core = self.core.borrow_mut();
+        let links = self.links.borrow();
+        links.iter().flatten().all(|link| {
+            !link.is_writing() && core.session(link.key).is_none_or(|session| session.out.is_empty())
+        })
+    }
+
+    /// Before a core parks it looks around for `look-around-us`: waking it again costs more (about 30 µs on a virtual
+    /// machine). Only with other cores about; sockets wait meanwhile.
+    fn look_around(self: &Rc<Self>) {
+        let (shards, look_around_us) = {
+            let core = self.core.borrow();
+            (core.exchange.shards(), core.config().get_u64(crate::param!("look-around-us")))
+        };
+        if shards == 1 || look_around_us == 0 {
+            return;
+        }
+        let end = std::time::Instant::now() + Duration::from_micros(look_around_us);
+        while std::time::Instant::now() < end {
+            let found = self.core.borrow_mut().exchange.has_work();
+            if found {
+                return self.pump_once();
+            }
+            std::hint::spin_loop();
         }
     }
 
@@ -108,7 +148,7 @@ impl Worker {
         }
         link.reader.notify();
         if has_output {
-            link.wake_writer(self);
+            link.wake_writer();
         }
     }
 
@@ -123,9 +163,7 @@ impl Worker {
                 // The control thread lives as long as the process.
                 let _ = self.control.send(ControlEvent::Shutdown(options));
             }
-            Message::Stop => {
-                self.stopped.fetch_add(1, Ordering::SeqCst);
-            }
+            Message::Stop => self.stopping.set(true),
             _ => unreachable!("the exchange and the core deal with all others"),
         }
     }
@@ -140,18 +178,13 @@ impl Worker {
         }
         links[key.slot as usize] = Some(link.clone());
         drop(links);
-        let raw = connection.descriptor.into_raw_fd();
         if connection.unix_socket {
-            // SAFETY: the descriptor came out of its owner in the line above.
-            let std_stream = unsafe { <std::os::unix::net::UnixStream as std::os::fd::FromRawFd>::from_raw_fd(raw) };
-            match monoio::net::UnixStream::from_std(std_stream) {
+            match monoio::net::UnixStream::from_std(connection.descriptor.into()) {
                 Ok(stream) => drop(monoio::spawn(serve(self.clone(), link, stream))),
                 Err(error) => self.refuse(&link, &error),
             }
         } else {
-            // SAFETY: as above.
-            let std_stream = unsafe { <std::net::TcpStream as std::os::fd::FromRawFd>::from_raw_fd(raw) };
-            match monoio::net::TcpStream::from_std(std_stream) {
+            match monoio::net::TcpStream::from_std(connection.descriptor.into()) {
                 Ok(stream) => drop(monoio::spawn(serve(self.clone(), link, stream))),
                 Err(error) => self.refuse(&link, &error),
             }
@@ -193,9 +226,11 @@ impl Worker {
 }
 
 async fn cron(worker: Rc<Worker>) {
+    let mut interval = CRON_INTERVAL;
     loop {
-        monoio::time::sleep(CRON_INTERVAL).await;
-        worker.core.borrow_mut().cron();
+        monoio::time::sleep(interval).await;
+        let more = worker.core.borrow_mut().cron();
+        interval = if more { CRON_INTERVAL_BUSY } else { CRON_INTERVAL };
         worker.pump.notify();
     }
 }

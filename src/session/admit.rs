@@ -4,9 +4,11 @@
 
 use crate::client::Client;
 use crate::command::args::Args;
+use crate::command::connection::must_authenticate;
 use crate::command::error::CommandError;
 use crate::command::spec::{Flags, Run};
 use crate::command::table::{Row, TABLE};
+use crate::config::Config;
 
 /// What comes of the checks.
 pub enum Admission {
@@ -21,9 +23,13 @@ pub enum Admission {
 /// Longest part of unknown arguments shown in the error, as in Redis.
 const SHOWN_BYTES_MAX: usize = 128;
 
+const DEBUG_DENIED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can \
+run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the \
+server.";
+
 /// Finds the row and checks the request against it.
 #[inline]
-pub fn admit(client: &Client, last_row: Option<&'static Row>, args: Args<'_>) -> Admission {
+pub fn admit(client: &Client, config: &Config, last_row: Option<&'static Row>, args: Args<'_>) -> Admission {
     let name = args.get(0);
     let row = match last_row {
         Some(row) if row.command.name.as_bytes().eq_ignore_ascii_case(name) => row,
@@ -44,8 +50,13 @@ pub fn admit(client: &Client, last_row: Option<&'static Row>, args: Args<'_>) ->
     if !row.accepts(args.len()) {
         return Admission::Refuse(CommandError::Arity(row.full_name), Some(row));
     }
-    if !client.authenticated && !row.command.flags.has(Flags::NO_AUTH) {
+    if must_authenticate(client, config) && !row.command.flags.has(Flags::NO_AUTH) {
         return Admission::Refuse(CommandError::Text("NOAUTH Authentication required."), Some(row));
+    }
+    if row.command.flags.has(Flags::PROTECTED)
+        && !config.allows(crate::param!("enable-debug-command"), client.is_local())
+    {
+        return Admission::Refuse(CommandError::Text(DEBUG_DENIED), Some(row));
     }
     Admission::Run(row)
 }
@@ -57,6 +68,9 @@ fn subcommand(row: &'static Row, args: Args<'_>) -> Result<&'static Row, Command
             Run::Container => Err(CommandError::Arity(row.full_name)),
             _ => Ok(row),
         };
+    }
+    if row.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) {
+        return Ok(row.subcommand(args.get(1)).filter(|sub| sub.accepts(args.len())).unwrap_or(row));
     }
     row.subcommand(args.get(1)).ok_or_else(|| {
         let shown = String::from_utf8_lossy(clip(args.get(1), SHOWN_BYTES_MAX)).into_owned();

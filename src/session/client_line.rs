@@ -4,25 +4,23 @@ use std::fmt::Write;
 
 use crate::resp::reply::Protocol;
 
-use super::state::Session;
+use super::state::{Session, Stall};
 
 /// One line with its line end, fields in Redis' order.
 pub fn client_line(session: &Session, now_ms: i64) -> String {
     let client = &session.client;
     let text = |bytes: &Option<Box<[u8]>>| bytes.as_ref().map_or(String::new(), |bytes| String::from_utf8_lossy(bytes).into_owned());
-    let mut flags = String::new();
-    if client.unix_socket {
-        flags.push('U');
-    }
-    if client.no_evict {
-        flags.push('e');
-    }
-    if client.no_touch {
-        flags.push('T');
-    }
-    if session.closing {
-        flags.push('c');
-    }
+    let mut flags: String = [
+        (session.stall == Stall::Paused, 'b'),
+        (session.closing, 'c'),
+        (session.killed, 'A'),
+        (client.unix_socket, 'U'),
+        (client.no_evict, 'e'),
+        (client.no_touch, 'T'),
+    ]
+    .into_iter()
+    .filter_map(|(is_set, letter)| is_set.then_some(letter))
+    .collect();
     if flags.is_empty() {
         flags.push('N');
     }

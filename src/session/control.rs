@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use crate::client::ClientId;
 use crate::command::error::CommandError;
 use crate::command::request::{ClientFilter, ControlRequest};
 use crate::command::spec::Flags;
 use crate::command::table::Row;
-use crate::config::Setter;
+use crate::config::{Changed, ConfigError, Setter};
 use crate::shard::call;
 use crate::shard::exchange::Event;
 use crate::shard::home::Runner;
@@ -23,7 +24,11 @@ pub(super) struct Gather {
     awaited: usize,
     lines: Vec<(u64, String)>,
     count: i64,
+    /// The order in which lines of these clients are shown; empty: by number.
+    ids: Vec<ClientId>,
     reply: GatherReply,
+    /// The asking client is one of those it wants closed: it gets its reply first.
+    close_after: bool,
     discard: bool,
 }
 
@@ -37,7 +42,14 @@ enum GatherReply {
 
 impl Core {
     /// Does what a handler asked for, or starts it.
-    pub(super) fn control(&mut self, session: &mut Session, request: ControlRequest, discard: bool, now_ms: i64) {
+    pub(super) fn control(
+        &mut self,
+        session: &mut Session,
+        row: &'static Row,
+        request: ControlRequest,
+        discard: bool,
+        now_ms: i64,
+    ) {
         let result = match request {
             ControlRequest::ClientList(filter) => {
                 return self.ask(session, QuestionKind::List(filter), GatherReply::Lines, discard);
@@ -61,11 +73,7 @@ impl Core {
                 Ok(())
             }
             ControlRequest::ConfigSet { pairs, local } => self.config_set(&pairs, local),
-            ControlRequest::ConfigRewrite => self.config_rewrite(),
-            ControlRequest::ConfigResetStat => {
-                self.server.reset();
-                Ok(())
-            }
+            ControlRequest::ConfigRewrite { all } => self.config_rewrite(all),
             ControlRequest::Quit => {
                 session.closing = true;
                 Ok(())
@@ -76,6 +84,9 @@ impl Core {
                 return;
             }
         };
+        if result.is_err() {
+            self.stats().per_command[row.id].failed.add(1);
+        }
         if discard {
             return;
         }
@@ -86,7 +97,7 @@ impl Core {
     }
 
     fn config_set(&mut self, pairs: &[(Vec<u8>, Vec<u8>)], local: bool) -> Result<(), CommandError> {
-        let result = self.shared_config.set(pairs, Setter { local, loading: false });
+        let result = self.shared_config.set(pairs, Setter { local, loading: false }, refuse_fixed);
         result.map_err(|error| CommandError::Owned(String::from_utf8_lossy(&error.text()).into_owned()))?;
         self.refresh_config();
         let lfu = self.config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
@@ -94,11 +105,11 @@ impl Core {
         Ok(())
     }
 
-    fn config_rewrite(&self) -> Result<(), CommandError> {
+    fn config_rewrite(&self, all: bool) -> Result<(), CommandError> {
         if self.server.config_file.is_empty() {
             return Err(CommandError::Text("ERR The server is running without a config file"));
         }
-        match self.shared_config.rewrite(Path::new(&self.server.config_file)) {
+        match self.shared_config.rewrite(Path::new(&self.server.config_file), all) {
             Ok(()) => {
                 tracing::info!("CONFIG REWRITE executed with success.");
                 Ok(())
@@ -127,8 +138,7 @@ impl Core {
     /// A pause is on for this command.
     pub(super) fn is_paused_for(&self, row: &Row) -> bool {
         let until_ms = self.server.paused_until_ms.load(Ordering::Acquire);
-        // Clients that manage pauses must be able to end them.
-        if until_ms <= self.clock.unix_ms() || matches!(row.parent, Some("client")) {
+        if until_ms <= self.clock.unix_ms() {
             return false;
         }
         let writes_only = self.server.paused_writes_only.load(Ordering::Relaxed);
@@ -140,12 +150,20 @@ impl Core {
         if self.paused.is_empty() || self.server.paused_until_ms.load(Ordering::Acquire) > self.clock.unix_ms() {
             return;
         }
+        self.stats().blocked.subtract(self.paused.len() as u64);
         for key in std::mem::take(&mut self.paused) {
             if let Some(session) = self.session(key) {
                 session.stall = Stall::None;
                 self.wake(key);
             }
         }
+    }
+
+    /// A session is gone; it may have been paused.
+    pub(super) fn forget_paused(&mut self, key: SessionKey) {
+        let before = self.paused.len();
+        self.paused.retain(|other| *other != key);
+        self.stats().blocked.subtract((before - self.paused.len()) as u64);
     }
 
     fn ask(&mut self, session: &mut Session, kind: QuestionKind, reply: GatherReply, discard: bool) {
@@ -155,7 +173,9 @@ impl Core {
             awaited: self.exchange.shards(),
             lines: Vec::new(),
             count: 0,
+            ids: if let QuestionKind::List(filter) = &kind { filter.ids.clone() } else { Vec::new() },
             reply,
+            close_after: false,
             discard,
         };
         let operation = self.operations.insert(Operation::Gather(gather)) as u32;
@@ -181,17 +201,16 @@ impl Core {
                 let mut killed = Vec::new();
                 for session in self.sessions() {
                     if passes(filter, session, now_ms) {
-                        // A client that kills itself still gets its reply.
-                        if Some(session.key) == asking_session {
-                            session.closing = true;
-                        } else {
-                            session.killed = true;
-                        }
+                        session.killed |= Some(session.key) != asking_session;
                         killed.push(session.key);
                     }
                 }
                 for &key in &killed {
-                    self.wake(key);
+                    if Some(key) == asking_session {
+                        self.close_after(question.operation);
+                    } else {
+                        self.wake(key);
+                    }
                 }
                 Answer::Count(killed.len() as i64)
             }
@@ -204,6 +223,13 @@ impl Core {
         match self.operations.get(operation as usize) {
             Some(Operation::Gather(gather)) => Some(gather.session),
             _ => None,
+        }
+    }
+
+    /// A client that closes itself still gets its reply.
+    fn close_after(&mut self, operation: u32) {
+        if let Some(Operation::Gather(gather)) = self.operations.get_mut(operation as usize) {
+            gather.close_after = true;
         }
     }
 
@@ -224,18 +250,18 @@ impl Core {
         };
         let Some(mut session) = self.take_session(gather.session) else { return };
         if !gather.discard {
+            let stats = &self.server.cores[self.id];
             let reply = session.reply();
             match gather.reply {
-                GatherReply::Lines => {
-                    gather.lines.sort_by_key(|(id, _)| *id);
-                    let text: String = gather.lines.into_iter().map(|(_, line)| line).collect();
-                    reply.verbatim("txt", text.as_bytes());
-                }
+                GatherReply::Lines => reply.verbatim("txt", in_order(&mut gather).as_bytes()),
                 GatherReply::Count => reply.integer(gather.count),
                 GatherReply::OkOrNoClient if gather.count > 0 => reply.ok(),
-                GatherReply::OkOrNoClient => reply.error("ERR No such client"),
+                GatherReply::OkOrNoClient => {
+                    call::write_error(reply, &CommandError::Text("ERR No such client"), stats);
+                }
             }
         }
+        session.closing |= gather.close_after;
         session.stall = Stall::None;
         self.wake(session.key);
         self.put_session(session);
@@ -269,13 +295,19 @@ impl Core {
         }
     }
 
-    /// Ten times a second: expiry, freeing, pauses, idle clients.
-    pub fn cron(&mut self) {
+    /// Ten times a second: expiry, freeing, pauses, idle clients. True when it should come again soon.
+    pub fn cron(&mut self) -> bool {
         self.refresh_config();
         self.resume_paused();
+        if self.id == 0 {
+            self.sampler.sample(&self.clock, &self.server);
+        }
+        if self.server.cron_paused.load(Ordering::Relaxed) {
+            return false;
+        }
         let now_ms = self.clock.unix_ms();
         self.close_idle(now_ms);
-        self.exchange.cron(&mut self.cron, now_ms, &self.clock, &self.server);
+        self.exchange.cron(&mut self.cron, now_ms, &self.clock, &self.server)
     }
 
     fn close_idle(&mut self, now_ms: i64) {
@@ -297,13 +329,45 @@ impl Core {
     }
 }
 
+/// Refuses changes that need listening sockets to be opened anew, which this server only does at its start.
+fn refuse_fixed(changed: &Changed) -> Result<(), ConfigError> {
+    const PORT: usize = crate::param!(index of "port");
+    const TLS_PORT: usize = crate::param!(index of "tls-port");
+    const BIND: usize = crate::param!(index of "bind");
+    for (touched, name, reason) in [
+        (changed.includes(PORT), "port", "Unable to listen on this port. Check server logs."),
+        (changed.includes(TLS_PORT), "tls-port", "Unable to listen on this port. Check server logs."),
+        (changed.includes(BIND), "bind", "Failed to bind to specified addresses."),
+    ] {
+        if touched {
+            tracing::warn!(
+                "CONFIG SET {name}: this version opens its listening sockets only when it starts; set '{name}' in the \
+                 configuration file or on the command line and start again"
+            );
+            return Err(ConfigError::failed(name, reason));
+        }
+    }
+    Ok(())
+}
+
+/// The lines of CLIENT LIST: by number, or as the request named them.
+fn in_order(gather: &mut Gather) -> String {
+    if gather.ids.is_empty() {
+        gather.lines.sort_by_key(|(id, _)| *id);
+        return gather.lines.iter().map(|(_, line)| line.as_str()).collect();
+    }
+    let lines = &gather.lines;
+    gather.ids.iter().filter_map(|id| lines.iter().find(|(of, _)| of == id)).map(|(_, line)| line.as_str()).collect()
+}
+
 fn passes(filter: &ClientFilter, session: &Session, now_ms: i64) -> bool {
     let client = &session.client;
-    (filter.ids.is_empty() || filter.ids.contains(&client.id))
+    !session.killed
+        && (filter.ids.is_empty() || filter.ids.contains(&client.id))
         && filter.address.as_ref().is_none_or(|address| *address == client.address)
         && filter.local_address.as_ref().is_none_or(|address| *address == client.local_address)
         && filter.kind.is_none_or(|kind| kind == client.kind())
-        && filter.user.as_ref().is_none_or(|user| user.as_slice() == b"default" && client.authenticated)
+        && filter.user.as_ref().is_none_or(|user| user.as_slice() == b"default")
         && filter.age_min_s.is_none_or(|age_s| now_ms / 1000 - client.created_ms / 1000 >= age_s)
         && filter.skip != Some(client.id)
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use slab::Slab;
 
 use crate::client::Client;
+use crate::command::connection::must_authenticate;
 use crate::command::table::Row;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
-use crate::resp::request::{BigRead, ParseEnd, RequestLimits, Requests};
+use crate::resp::request::{ParseEnd, RequestLimits, Requests};
 use crate::runtime::clock::Clock;
 use crate::shard::batch::Batch;
 use crate::shard::exchange::Exchange;
@@ -75,6 +76,8 @@ pub struct Core {
     pub(super) open_batches: Vec<Option<Box<Batch>>>,
     pub(super) paused: Vec<SessionKey>,
     pub(super) cron: crate::shard::cron::Cron,
+    /// Used by the first core.
+    pub(super) sampler: super::sample::Sampler,
 }
 
 impl Core {
@@ -86,6 +89,10 @@ impl Core {
         clock: Clock,
     ) -> Core {
         let shards = exchange.shards();
+        let mut sampler = super::sample::Sampler::default();
+        if exchange.core == 0 {
+            sampler.sample(&clock, &server);
+        }
         Core {
             id: exchange.core,
             exchange,
@@ -104,6 +111,7 @@ impl Core {
             open_batches: (0..shards).map(|_| None).collect(),
             paused: Vec::new(),
             cron: Default::default(),
+            sampler,
         }
     }
 
@@ -144,7 +152,7 @@ impl Core {
         self.sessions[key.slot as usize].0 = key.generation.wrapping_add(1);
         self.free_slots.push(key.slot);
         self.forget_segments(&session);
-        self.paused.retain(|other| *other != key);
+        self.forget_paused(key);
         self.stats().clients.subtract(1);
         self.server.clients.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }
@@ -194,7 +202,7 @@ impl Core {
 
     /// Something waits that only a pump can do.
     pub fn needs_pump(&mut self) -> bool {
-        self.exchange.shards() > 1 || !self.woken.is_empty() || self.exchange.has_work()
+        self.exchange.shards() > 1 || !self.woken.is_empty() || !self.orders.is_empty() || self.exchange.has_work()
     }
 
     /// What is not done or not put away; nothing once all sessions have their replies. For tests and the simulation.
@@ -238,8 +246,11 @@ impl Core {
         session.client.last_used_ms = now_ms;
         let mut share = COMMANDS_PER_TURN_MAX;
         loop {
-            if session.killed || (session.closing && session.requests.is_none()) {
+            if session.killed {
                 return Progress::Close;
+            }
+            if session.closing && session.requests.is_none() {
+                return self.after_input(session);
             }
             if session.stall == Stall::Drain && session.batches_out == 0 {
                 session.stall = Stall::None;
@@ -294,25 +305,21 @@ impl Core {
             }
             session.parser.supply_big(big.finish());
         }
+        let authenticated = !must_authenticate(&session.client, &self.config);
         let limits = RequestLimits {
             bulk_bytes_max: self.config.get_u64(crate::param!("proto-max-bulk-len")),
-            authenticated: session.client.authenticated,
+            query_buffer_bytes_max: self.config.get_u64(crate::param!("client-query-buffer-limit")),
+            authenticated,
         };
-        // What a client may send changes with its authentication, so until then it is one command at a time.
-        let commands_max = if session.client.authenticated { commands_max } else { 1 };
-        let (end, consumed) = session.parser.parse(&session.buffer, &limits, commands_max, requests);
+        let (end, consumed) = session.parser.parse(&session.buffer, 0, &limits, commands_max, requests);
         session.consumed = consumed;
         session.next = 0;
         session.more_input = false;
         match end {
             ParseEnd::NeedMore => {}
             ParseEnd::CommandLimit => session.more_input = true,
-            ParseEnd::BigArgument { start, bytes } => {
-                let mut big = BigRead::new(bytes);
-                big.take_from(&session.buffer[start..]);
-                session.buffer.truncate(start);
-                session.big = Some(big);
-            }
+            ParseEnd::BigArgument(big) => session.big = Some(big),
+            ParseEnd::QueryBufferLimit => session.over_limit = true,
             ParseEnd::Error(error) => {
                 session.protocol_error = Some(error);
             }
@@ -331,7 +338,17 @@ impl Core {
         }
         if let Some(error) = session.protocol_error.take() {
             self.stats().count_error("ERR");
-            session.reply().error_bytes(&error.text());
+            error.write(session.reply());
+            session.closing = true;
+            return self.after_input(session);
+        }
+        if session.over_limit {
+            tracing::warn!(
+                "Closing client that reached max query buffer length: id={} addr={}",
+                session.client.id,
+                session.client.address
+            );
+            self.stats().query_limit_disconnections.add(1);
             session.closing = true;
             return self.after_input(session);
         }

@@ -12,4 +12,5 @@ pub mod multi;
 pub mod output;
 pub mod route;
 pub mod run;
+mod sample;
 pub mod state;

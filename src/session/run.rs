@@ -1,6 +1,7 @@
 //! From parsed commands to replies, window by window: first every command's bucket is touched, then every entry, then
 //! they run. What cannot run on one shard stops the window and runs alone.
 
+use crate::client::ReplyMode;
 use crate::command::args::Args;
 use crate::command::context::{Context, Keyspaces, SessionContext};
 use crate::command::error::CommandError;
@@ -68,7 +69,7 @@ impl Core {
         let pausing = self.is_pausing();
         for index in session.next..end {
             let args = args_of(buffer, requests, index);
-            let row = match admit(&session.client, session.last_row, args) {
+            let row = match admit(&session.client, &self.config, session.last_row, args) {
                 Admission::Run(row) => row,
                 Admission::Refuse(error, row) => return Some(Stop::Refused(error, row)),
                 Admission::Attack => return Some(Stop::Attack),
@@ -219,6 +220,7 @@ impl Core {
             Stop::Paused => {
                 session.stall = Stall::Paused;
                 self.paused.push(session.key);
+                self.stats().blocked.add(1);
             }
             Stop::Session(row) => {
                 self.count_one(session, row);
@@ -237,8 +239,7 @@ impl Core {
     /// A command that concerns only its client, or asks for something to be done.
     fn run_session_command(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>, now_ms: i64) {
         session.next += 1;
-        let chooses_replies = row.full_name == "client|reply";
-        let discard = !chooses_replies && session.discards_reply();
+        let mut discard = session.discards_reply();
         // The handler works on the client and writes to the reply; both live in the session.
         let protocol = session.client.protocol;
         let mut reply = std::mem::replace(session.reply(), Reply::new(protocol));
@@ -250,8 +251,10 @@ impl Core {
             config: &self.config,
             server: &self.server,
             now_ms,
+            now_us: self.clock.unix_us(),
             command: row.full_name,
         };
+        let started_ns = self.clock.monotonic_ns();
         let result = match row.command.run {
             Run::Session(handler) => handler(&mut context).map(|()| None),
             Run::Control(handler) => handler(&mut context).map(Some),
@@ -259,6 +262,11 @@ impl Core {
         };
         let stats = &self.server.cores[self.id];
         stats.per_command[row.id].calls.add(1);
+        stats.per_command[row.id].duration_ns.add(self.clock.monotonic_ns() - started_ns);
+        // These end CLIENT REPLY OFF and are the first to be answered again.
+        if discard && matches!(row.full_name, "client|reply" | "reset") && result.is_ok() {
+            discard = session.client.reply_mode == ReplyMode::Off;
+        }
         let request = match result {
             Ok(request) => request,
             Err(error) => {
@@ -273,7 +281,7 @@ impl Core {
         }
         *session.reply() = reply;
         if let Some(request) = request {
-            self.control(session, request, discard, now_ms);
+            self.control(session, row, request, discard, now_ms);
         }
     }
 }

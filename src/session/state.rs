@@ -80,6 +80,8 @@ pub struct Session {
     pub(super) more_input: bool,
     /// The client broke the protocol; said after the replies of what came before, then the connection closes.
     pub(super) protocol_error: Option<ProtocolError>,
+    /// The client sent a request beyond `client-query-buffer-limit`: closed without a word.
+    pub(super) over_limit: bool,
     /// Replies ready to leave.
     pub out: Reply,
     pub(super) segments: VecDeque<Segment>,
@@ -111,6 +113,7 @@ impl Session {
             consumed: 0,
             more_input: false,
             protocol_error: None,
+            over_limit: false,
             out: Reply::new(Protocol::Resp2),
             segments: VecDeque::new(),
             remote_shards: 0,

@@ -21,13 +21,15 @@ pub struct Cron {
 }
 
 impl Exchange {
-    /// One round. Skipped when the box is out: whoever has it works with it, and the next round comes soon.
-    pub fn cron(&mut self, cron: &mut Cron, now_ms: i64, clock: &Clock, server: &ServerFacts) {
+    /// One round; true when it ran out of its budget and should come again soon. Skipped when the box is out: whoever
+    /// has it works with it.
+    pub fn cron(&mut self, cron: &mut Cron, now_ms: i64, clock: &Clock, server: &ServerFacts) -> bool {
         let shard = self.core;
         if !self.take(shard) {
             self.put_all();
-            return;
+            return false;
         }
+        let mut more = false;
         let lfu = server.lfu_policy.load(std::sync::atomic::Ordering::Relaxed);
         let Some(keyspace) = self.boxes[shard].as_deref_mut() else { unreachable!("taken above") };
         keyspace.lfu = lfu;
@@ -47,35 +49,32 @@ impl Exchange {
                     }
                 }
                 if clock.monotonic_ns() >= end_ns {
+                    more = true;
                     break;
                 }
             }
         }
         self.put_all();
-        self.free_some(clock);
+        self.free_some(clock) || more
     }
 
-    /// Frees what waits, slice by slice, giving the box back in between so that nobody waits for the whole.
-    fn free_some(&mut self, clock: &Clock) {
+    /// Frees what waits, slice by slice, giving the box back in between so that nobody waits for the whole. True when
+    /// something is left.
+    fn free_some(&mut self, clock: &Clock) -> bool {
         let shard = self.core;
         let end_ns = clock.monotonic_ns() + ROUND_BUDGET_NS;
-        while clock.monotonic_ns() < end_ns && self.take(shard) {
+        while self.take(shard) {
             let Some(keyspace) = self.boxes[shard].as_deref_mut() else { unreachable!("taken above") };
             let more = keyspace.graveyard.free_slice();
             self.put_all();
             if !more {
-                break;
+                return false;
+            }
+            if clock.monotonic_ns() >= end_ns {
+                return true;
             }
         }
         self.put_all();
-    }
-
-    /// Something waits to be freed at home; the cron should come back soon.
-    pub fn has_garbage(&mut self) -> bool {
-        let shard = self.core;
-        let garbage = self.take(shard)
-            && self.boxes[shard].as_deref().is_some_and(|keyspace| !keyspace.graveyard.is_empty());
-        self.put_all();
-        garbage
+        true
     }
 }

@@ -59,6 +59,12 @@ pub struct CoreStats {
     pub clients: Counter,
     /// Commands run.
     pub commands: Counter,
+    /// Clients that wait: for a pause to end, or in a blocking command. Never reset.
+    pub blocked: Counter,
+    /// Reads from sockets.
+    pub reads: Counter,
+    /// Writes to sockets.
+    pub writes: Counter,
     /// Bytes read from clients.
     pub bytes_in: Counter,
     /// Bytes sent to clients.
@@ -86,6 +92,9 @@ impl CoreStats {
             adopted: Counter::default(),
             clients: Counter::default(),
             commands: Counter::default(),
+            blocked: Counter::default(),
+            reads: Counter::default(),
+            writes: Counter::default(),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
             errors: Counter::default(),
@@ -121,7 +130,9 @@ impl CoreStats {
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {
         for counter in
-            [&self.connections, &self.commands, &self.bytes_in, &self.bytes_out, &self.errors, &self.batches, &self.loans]
+            [&self.connections, &self.commands, &self.reads, &self.writes, &self.bytes_in, &self.bytes_out, &self.errors]
+                .into_iter()
+                .chain([&self.batches, &self.loans, &self.scatters, &self.query_limit_disconnections])
         {
             counter.reset();
         }

@@ -7,6 +7,30 @@ use super::core::CoreStats;
 /// The version of Redis whose semantics we follow; clients look at it to decide what they may use.
 pub const REDIS_VERSION: &str = "7.4.1";
 
+/// Our own version.
+pub const RINGFORT_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the first core's cron measures ten times a second, so that no command has to ask the system.
+#[derive(Default)]
+pub struct Samples {
+    /// Resident set of the process, bytes.
+    pub rss_bytes: AtomicU64,
+    /// Processor time of the process in the system, microseconds.
+    pub cpu_system_us: AtomicU64,
+    /// Processor time of the process outside the system, microseconds.
+    pub cpu_user_us: AtomicU64,
+    /// As `cpu_system_us`, of the first core's thread.
+    pub cpu_system_first_core_us: AtomicU64,
+    /// As `cpu_user_us`, of the first core's thread.
+    pub cpu_user_first_core_us: AtomicU64,
+    /// Commands per second over the last 1.6 seconds, as in Redis.
+    pub commands_per_s: AtomicU64,
+    /// Bytes received per second, likewise.
+    pub bytes_in_per_s: AtomicU64,
+    /// Bytes sent per second, likewise.
+    pub bytes_out_per_s: AtomicU64,
+}
+
 /// Facts and switches of the whole server. Switches change rarely, so sharing them costs nothing.
 pub struct ServerFacts {
     /// 40 hexadecimal digits, new at every start.
@@ -39,8 +63,24 @@ pub struct ServerFacts {
     pub lfu_policy: AtomicBool,
     /// The server is on its way out.
     pub stopping: AtomicBool,
-    /// Highest memory use seen, bytes.
-    pub memory_peak_bytes: AtomicUsize,
+    /// Failed attempts to authenticate.
+    pub auth_failures: AtomicU64,
+    /// The cron's work on keys and idle clients rests (DEBUG PAUSE-CRON).
+    pub cron_paused: AtomicBool,
+    /// Checksums of payloads are not looked at (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub skip_checksums: AtomicBool,
+    /// Scripts may run every command (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub scripts_may_all: AtomicBool,
+    /// What `replication_id` is made from.
+    pub replication_seed: AtomicU64,
+    /// The machine: "Linux 6.18.44 x86_64".
+    pub machine: String,
+    /// Memory of the machine, bytes; 0 when it is not known.
+    pub system_memory_bytes: u64,
+    /// Memory in use when the server began to serve, bytes.
+    pub memory_startup_bytes: AtomicUsize,
+    /// What the cron measures.
+    pub samples: Samples,
 }
 
 impl ServerFacts {
@@ -62,13 +102,27 @@ impl ServerFacts {
             active_expire: AtomicBool::new(true),
             lfu_policy: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
-            memory_peak_bytes: AtomicUsize::new(0),
+            auth_failures: AtomicU64::new(0),
+            cron_paused: AtomicBool::new(false),
+            skip_checksums: AtomicBool::new(false),
+            scripts_may_all: AtomicBool::new(false),
+            replication_seed: AtomicU64::new(0),
+            machine: String::new(),
+            system_memory_bytes: 0,
+            memory_startup_bytes: AtomicUsize::new(0),
+            samples: Samples::default(),
         }
     }
 
     /// A number for a new client.
     pub fn next_client_id(&self) -> u64 {
         self.next_client_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The replication id of the data set: 40 hexadecimal digits that change with `replication_seed`.
+    pub fn replication_id(&self) -> String {
+        let mut random = crate::stdx::random::Random::new(self.replication_seed.load(Ordering::Relaxed));
+        (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect()
     }
 
     /// The sum of one counter over all cores.
@@ -82,5 +136,7 @@ impl ServerFacts {
             core.reset();
         }
         self.rejected_connections.store(0, Ordering::Relaxed);
+        self.auth_failures.store(0, Ordering::Relaxed);
+        super::memory::reset_peak();
     }
 }

@@ -5,7 +5,7 @@
 /// Databases a keyspace holds when `databases` is not configured (Redis' default).
 pub const DATABASES_DEFAULT: u32 = 16;
 
-/// Shards a server can have: the cursor of SCAN keeps ten bits for the shard. More cores than this are left alone.
+/// Shards a server can have; the cursor of SCAN keeps up to six bits for the shard. More cores than this are left alone.
 pub const SHARDS_MAX: usize = 64;
 
 /// Largest bulk string a client may send, in bytes (`proto-max-bulk-len`). Beyond: "invalid bulk length", connection closed.
@@ -15,7 +15,7 @@ pub const BULK_BYTES_MAX_DEFAULT: u64 = 512 * 1024 * 1024;
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Most arguments one request may announce. Beyond: "invalid multibulk length", closed.
-pub const ARGUMENTS_MAX: i64 = 1024 * 1024 * 1024;
+pub const ARGUMENTS_MAX: i64 = i32::MAX as i64;
 
 /// Most arguments a client that has not authenticated may announce. Beyond: "unauthenticated multibulk length", closed.
 pub const ARGUMENTS_UNAUTHENTICATED_MAX: i64 = 10;
@@ -59,6 +59,10 @@ pub const BATCHES_PER_SESSION_MAX: usize = 16;
 /// Spins before a box that is not on its shelf counts as missed: its taker may have been descheduled.
 pub const SHELF_SPINS: u32 = 32;
 
+/// Longest DEBUG SLEEP, in milliseconds. Beyond: it sleeps no longer.
+pub const DEBUG_SLEEP_MS_MAX: u64 = 60 * 60 * 1000;
+
+
 /// Commands whose keys are prefetched before the first of them runs.
 pub const PREFETCH_WINDOW: usize = 32;
 
@@ -81,6 +85,9 @@ pub const TABLE_DIRECTORY_SPARSENESS_MAX: usize = 16;
 
 /// Empty home buckets that one step of a table's scan passes over. Beyond: the step returns with nothing.
 pub const TABLE_SCAN_EMPTY_BUCKETS_MAX: usize = 64;
+
+/// Draws for one RANDOMKEY; each that meets an expired key removes it. Beyond (next to nothing but expired keys): no key.
+pub const RANDOM_KEY_DRAWS_MAX: usize = 4096;
 
 /// Draws for a random entry. Beyond (a table of nearly empty segments): the next entry after a random place is taken.
 pub const TABLE_RANDOM_DRAWS_MAX: usize = 128;
@@ -110,11 +117,38 @@ pub const BIND_ADDRESSES_MAX: usize = 16;
 /// Bytes of a host name that cluster nodes may announce. At or beyond: the value is refused.
 pub const HOST_NAME_BYTES_MAX: usize = 256;
 
-/// Room reserved ahead for a large argument beyond what has arrived, in bytes: an announced length alone costs little.
-pub const BIG_READ_AHEAD_BYTES: usize = 1024 * 1024;
-
-/// Reply buffer kept for the next turn, in bytes. Beyond: given back to the allocator.
-pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
 /// Threads that count their allocations in a cell of their own, plus one cell that all later threads share (slower, not wrong).
 pub const MEMORY_CELLS: usize = 2 * SHARDS_MAX;
 const _: () = assert!(MEMORY_CELLS > SHARDS_MAX, "every core counts in a cell of its own");
+
+/// Descriptors kept for ourselves beside those of clients (as Redis does): files, rings, listening sockets.
+pub const DESCRIPTORS_RESERVED: u64 = 32;
+/// Submission slots of one core's io_uring. When they are taken, what is there is handed to the kernel before the turn ends.
+pub const RING_SUBMISSIONS: u32 = 1024;
+
+/// Completion slots of one core's io_uring, 16 bytes each. Beyond: the kernel keeps completions in a list of its own, which costs time. Kernels before 5.19 may then refuse
+/// new submissions, for which monoio has no remedy, so there is room for one completion of every connection a core is likely to have.
+pub const RING_COMPLETIONS: u32 = 32 * 1024;
+const _: () = assert!(RING_COMPLETIONS >= 2 * RING_SUBMISSIONS, "the kernel's own default");
+
+/// Events one epoll call returns at most. Beyond: the rest comes with the next call.
+pub const EPOLL_EVENTS: u32 = 1024;
+
+/// Largest query buffer the parser can address, in bytes: ranges of arguments keep the upper half of 32 bits for arguments
+/// in buffers of their own. Beyond: as if `client-query-buffer-limit` were reached.
+pub const QUERY_BUFFER_BYTES_ADDRESSABLE: usize = 1 << 31;
+
+/// First capacity of a big argument's own buffer, in bytes. It doubles as bytes arrive and never exceeds what was announced,
+/// so an announcement alone costs no more than this.
+pub const BIG_ARGUMENT_BYTES_FIRST: usize = 64 * 1024;
+
+/// Capacities that parsed requests keep from read to read (arguments, commands). Beyond: given back.
+pub const PARSED_ARGUMENTS_KEPT_MAX: usize = 64 * 1024;
+
+/// Reply bytes whose capacity is kept when a reply is cleared. Beyond: shrunk to this.
+pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
+
+/// Depth to which replies may nest when we read them as a client. Beyond: an error, the connection is given up.
+pub const RESPONSE_DEPTH_MAX: usize = 128;
+
+const _: () = assert!(BULK_BYTES_UNAUTHENTICATED_MAX < BIG_ARGUMENT_BYTES_MIN as u64, "who has not authenticated gets no buffer of their own");

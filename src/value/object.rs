@@ -35,6 +35,22 @@ impl Value {
             Value::String(_) => ObjectType::String,
         }
     }
+
+    /// How it is kept, in the words of OBJECT ENCODING.
+    pub const fn encoding(&self) -> &'static str {
+        match self {
+            Value::String(_) => "raw",
+        }
+    }
+
+    /// A value of the same content that can be changed without changing this one (COPY).
+    pub fn copy(&self) -> Value {
+        match self {
+            Value::String(LongString::Private(bytes)) => Value::String(LongString::Private(bytes.clone())),
+            // Shared buffers are never edited, so two values may refer to one.
+            Value::String(LongString::Shared(bytes)) => Value::String(LongString::Shared(bytes.clone())),
+        }
+    }
 }
 
 /// A string in a buffer of its own: private while it is being edited, shared while replies may refer to it.

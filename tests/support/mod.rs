@@ -7,9 +7,14 @@
 )]
 
 pub mod client;
+pub mod compare;
+pub mod duel;
+pub mod generate;
+pub mod grammar;
 pub mod history;
 pub mod linearize;
 pub mod server;
+pub mod shrink;
 pub mod table;
 pub mod text;
 pub mod value;

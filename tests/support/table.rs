@@ -484,7 +484,9 @@ impl<'a> Run<'a> {
                 continue;
             }
             let pattern = expand(&pattern, &self.saved).map_err(Failure::Broken)?;
-            let shown = self.read(step)?;
+            let shown = self
+                .read(step)
+                .map_err(|failure| Failure::Broken(format!("{differences}{failure}")))?;
             if !matches(&pattern, &shown) {
                 let indented = |text: &str| text.replace('\n', "\n            ");
                 differences.push_str(&format!(
@@ -557,12 +559,15 @@ pub fn fill(table: &Table, text: &str) -> String {
 }
 
 impl Run<'_> {
-    /// All replies up to that of an ECHO sent behind the step.
+    /// The reply of a command; after raw bytes, all replies up to that of an ECHO sent behind them.
     fn read_all(&mut self, step: &Step) -> Vec<String> {
         const MARK: &str = "end-of-replies";
         let mut lines = Vec::new();
-        let _ = self.client(step.connection).send(&["ECHO", MARK]);
-        loop {
+        let pipelined = matches!(step.action, Action::Raw(_));
+        if pipelined {
+            let _ = self.client(step.connection).send(&["ECHO", MARK]);
+        }
+        while pipelined || lines.is_empty() {
             match self.read(step) {
                 Ok(text) if text == format!("\"{MARK}\"") => break,
                 Ok(text) => lines.extend(text.lines().map(str::to_owned)),

@@ -90,7 +90,7 @@ pub fn split_arguments(line: &str) -> Result<Vec<Vec<u8>>, String> {
             }
             _ => {
                 let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-                (rest[..end].as_bytes().to_vec(), &rest[end..])
+                (rest.as_bytes()[..end].to_vec(), &rest[end..])
             }
         };
         arguments.push(argument);

@@ -278,8 +278,8 @@ impl Value {
             Value::Attributed(attributes, value) => {
                 f.write_str("(attributes) ")?;
                 Self::fmt_pairs(f, attributes, '|', indent + 13)?;
-                write!(f, "\n{:indent$}", "")?;
-                value.fmt_indented(f, indent)
+                write!(f, "\n{:indent$}  => ", "")?;
+                value.fmt_indented(f, indent + 5)
             }
         }
     }

@@ -115,27 +115,15 @@ impl<K: OfSort> Param<K> {
     /// The row with this name. In constant context (use [`crate::param`]) a name without a row, or a row of another
     /// sort, does not compile.
     pub const fn of(name: &str) -> Param<K> {
-        let (mut index, mut theme) = (0, 0);
-        while theme < THEMES.len() {
-            let rows = THEMES[theme].1;
-            let mut place = 0;
-            while place < rows.len() {
-                if same(rows[place].name, name) {
-                    assert!(
-                        rows[place].kind.sort() as u8 == K::SORT as u8,
-                        "this parameter has values of another sort"
-                    );
-                    return Param {
-                        index,
-                        sort: PhantomData,
-                    };
-                }
-                index += 1;
-                place += 1;
-            }
-            theme += 1;
+        let index = position(name);
+        assert!(
+            PARAMETERS[index].kind.sort() as u8 == K::SORT as u8,
+            "this parameter has values of another sort"
+        );
+        Param {
+            index: index as u16,
+            sort: PhantomData,
         }
-        panic!("no parameter has this name");
     }
 
     /// Position of the row in [`PARAMETERS`].
@@ -147,6 +135,18 @@ impl<K: OfSort> Param<K> {
     pub fn row(self) -> &'static Parameter {
         &PARAMETERS[self.index as usize]
     }
+}
+
+/// Position in [`PARAMETERS`] of the row with this name. In constant context a name without a row does not compile.
+pub const fn position(name: &str) -> usize {
+    let mut index = 0;
+    while index < COUNT {
+        if same(PARAMETERS[index].name, name) {
+            return index;
+        }
+        index += 1;
+    }
+    panic!("no parameter has this name");
 }
 
 const fn same(left: &str, right: &str) -> bool {
@@ -165,8 +165,12 @@ const fn same(left: &str, right: &str) -> bool {
 }
 
 /// A [`Param`] by its name, checked while compiling: `config.get_bool(param!("appendonly"))` is one array access.
+/// `param!(index of "port")` is the position of the row instead, for what takes rows of any sort.
 #[macro_export]
 macro_rules! param {
+    (index of $name:literal) => {
+        const { $crate::config::position($name) }
+    };
     ($name:literal) => {
         const { $crate::config::Param::of($name) }
     };

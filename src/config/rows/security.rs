@@ -2,7 +2,7 @@
 
 use crate::config::row::{Kind, OPTIONAL_TEXT, Parameter, TEXT, integer, row};
 
-const PUBSUB_DEFAULTS: &[(&str, i32)] = &[("allchannels", 0), ("resetchannels", 0)];
+const PUBSUB_DEFAULTS: &[(&str, i32)] = &[("allchannels", 1), ("resetchannels", 0)];
 
 const PROTECTED_ACTIONS: &[(&str, i32)] = &[("no", 0), ("yes", 1), ("local", 2)];
 

@@ -1,0 +1,457 @@
+//! INFO: one function per section over facts that are collected first. Every field of Redis 7.4 is there under its name,
+//! with our value, or 0 (or "no", "ok") where there is nothing behind it in this server.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::config::Config;
+use crate::keyspace::KeyspaceCounters;
+use crate::stats::core::{CommandCounters, CoreStats};
+use crate::stats::memory;
+use crate::stats::server::{REDIS_VERSION, RINGFORT_VERSION, ServerFacts};
+
+use super::context::Context;
+use super::spec::Flags;
+use super::table::{Row, TABLE};
+
+/// A section: the names that ask for it, its heading, whether INFO without arguments shows it, and what writes it.
+struct Section {
+    names: &'static [&'static str],
+    heading: &'static str,
+    default: bool,
+    write: fn(&mut Page, &Facts<'_>),
+}
+
+const fn section(names: &'static [&'static str], heading: &'static str, default: bool, write: fn(&mut Page, &Facts<'_>)) -> Section {
+    Section { names, heading, default, write }
+}
+
+/// All sections in Redis' order.
+const SECTIONS: &[Section] = &[
+    section(&["server"], "Server", true, server),
+    section(&["clients"], "Clients", true, clients),
+    section(&["memory"], "Memory", true, memory_section),
+    section(&["persistence"], "Persistence", true, persistence),
+    section(&["stats"], "Stats", true, stats),
+    section(&["replication"], "Replication", true, replication),
+    section(&["cpu"], "CPU", true, cpu),
+    section(&["modules", "module_list"], "Modules", true, |_, _| {}),
+    section(&["commandstats"], "Commandstats", false, command_stats),
+    section(&["errorstats"], "Errorstats", true, error_stats),
+    section(&["latencystats"], "Latencystats", false, |_, _| {}),
+    section(&["cluster"], "Cluster", true, |page, _| page.line("cluster_enabled", 0)),
+    section(&["ringfort"], "Ringfort", true, ringfort),
+    section(&["keyspace"], "Keyspace", true, keyspace),
+];
+
+/// One database over all shards.
+#[derive(Clone, Copy, Default)]
+struct DatabaseFacts {
+    keys: usize,
+    expires: usize,
+    /// Sum over the shards of average time to live times volatile keys.
+    ttl_sum_ms: i128,
+}
+
+/// What the sections are made of.
+struct Facts<'a> {
+    server: &'a ServerFacts,
+    config: &'a Config,
+    now_ms: i64,
+    databases: Vec<DatabaseFacts>,
+    counters: KeyspaceCounters,
+    table_bytes: usize,
+    pending_objects: usize,
+}
+
+/// The text as it grows.
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, name: &str, value: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{name}:{value}\r\n");
+    }
+
+    fn zeros(&mut self, names: &[&str]) {
+        for name in names {
+            self.line(name, 0);
+        }
+    }
+
+    /// A size, and under another name the same for people.
+    fn size(&mut self, name: &str, bytes: u64) {
+        self.line(name, bytes);
+        let _ = write!(self.text, "{name}_human:{}\r\n", human(bytes));
+    }
+}
+
+/// The text for the sections that the arguments name.
+pub fn render(context: &mut Context<'_>) -> String {
+    let args = context.args;
+    let named: Vec<&[u8]> = args.iter_from(1).collect();
+    let asks = |word: &str| named.iter().any(|name| name.eq_ignore_ascii_case(word.as_bytes()));
+    let all = asks("all") || asks("everything");
+    let default = named.is_empty() || asks("default");
+    let facts = collect(context);
+    let mut page = Page { text: String::new() };
+    for section in SECTIONS {
+        if all || (default && section.default) || section.names.iter().any(|name| asks(name)) {
+            if !page.text.is_empty() {
+                page.text.push_str("\r\n");
+            }
+            let _ = write!(page.text, "# {}\r\n", section.heading);
+            (section.write)(&mut page, &facts);
+        }
+    }
+    page.text
+}
+
+fn collect<'a>(context: &mut Context<'a>) -> Facts<'a> {
+    let now_ms = context.turn.now_ms;
+    let mut facts = Facts {
+        server: context.server,
+        config: context.config,
+        now_ms,
+        databases: Vec::new(),
+        counters: KeyspaceCounters::default(),
+        table_bytes: 0,
+        pending_objects: 0,
+    };
+    for (_, keyspace) in context.keyspaces.all() {
+        let counters = keyspace.counters;
+        facts.counters.hits += counters.hits;
+        facts.counters.misses += counters.misses;
+        facts.counters.expired_keys += counters.expired_keys;
+        facts.counters.changes += counters.changes;
+        facts.pending_objects += keyspace.graveyard.pending_objects();
+        facts.databases.resize(keyspace.databases_len(), DatabaseFacts::default());
+        for (index, sum) in facts.databases.iter_mut().enumerate() {
+            let average_ms = keyspace.average_ttl_ms(index as u32, now_ms);
+            let database = keyspace.database(index as u32);
+            sum.keys += database.len();
+            sum.expires += database.expires_len();
+            sum.ttl_sum_ms += i128::from(average_ms) * database.expires_len() as i128;
+            facts.table_bytes += database.table_bytes();
+        }
+    }
+    facts
+}
+
+fn server(page: &mut Page, facts: &Facts<'_>) {
+    let (server, config) = (facts.server, facts.config);
+    let uptime_s = (facts.now_ms - server.started_ms).max(0) / 1000;
+    page.line("redis_version", REDIS_VERSION);
+    page.line("server_name", "ringfort");
+    page.line("ringfort_version", RINGFORT_VERSION);
+    page.line("redis_git_sha1", "00000000");
+    page.line("redis_git_dirty", 0);
+    page.line("redis_build_id", "0000000000000000");
+    page.line("redis_mode", "standalone");
+    page.line("os", &server.machine);
+    page.line("arch_bits", usize::BITS);
+    page.line("monotonic_clock", "POSIX clock_gettime");
+    page.line("multiplexing_api", &server.multiplexing_api);
+    page.line("atomicvar_api", "c11-builtin");
+    page.line("gcc_version", "0.0.0");
+    page.line("process_id", std::process::id());
+    page.line("process_supervised", "no");
+    page.line("run_id", &server.run_id);
+    page.line("tcp_port", server.tcp_port);
+    page.line("server_time_usec", facts.now_ms * 1000);
+    page.line("uptime_in_seconds", uptime_s);
+    page.line("uptime_in_days", uptime_s / (24 * 3600));
+    page.line("hz", config.get_i64(crate::param!("hz")));
+    page.line("configured_hz", config.get_i64(crate::param!("hz")));
+    page.line("lru_clock", (facts.now_ms / 1000) & 0x00ff_ffff);
+    page.line("executable", &server.executable);
+    page.line("config_file", &server.config_file);
+    page.line("io_threads_active", 0);
+    let mut listener = 0;
+    if server.tcp_port != 0 {
+        let binds: String =
+            config.bind().map(|address| format!("bind={},", String::from_utf8_lossy(address))).collect();
+        page.line("listener0", format_args!("name=tcp,{binds}port={}", server.tcp_port));
+        listener = 1;
+    }
+    let unix_socket = config.get_str(crate::param!("unixsocket"));
+    if !unix_socket.is_empty() {
+        page.line(&format!("listener{listener}"), format_args!("name=unix,bind={unix_socket}"));
+    }
+}
+
+fn clients(page: &mut Page, facts: &Facts<'_>) {
+    page.line("connected_clients", facts.server.clients.load(Relaxed));
+    page.line("cluster_connections", 0);
+    page.line("maxclients", facts.config.get_i64(crate::param!("maxclients")));
+    page.zeros(&["client_recent_max_input_buffer", "client_recent_max_output_buffer"]);
+    page.line("blocked_clients", facts.server.sum(|core| core.blocked.get()));
+    page.zeros(&[
+        "tracking_clients",
+        "pubsub_clients",
+        "watching_clients",
+        "clients_in_timeout_table",
+        "total_watched_keys",
+        "total_blocking_keys",
+        "total_blocking_keys_on_nokey",
+    ]);
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    format!("{:.2}%", part as f64 * 100.0 / whole.max(1) as f64)
+}
+
+fn memory_section(page: &mut Page, facts: &Facts<'_>) {
+    let used = memory::used_bytes() as u64;
+    let peak = memory::peak_bytes() as u64;
+    let rss = facts.server.samples.rss_bytes.load(Relaxed);
+    let startup = facts.server.memory_startup_bytes.load(Relaxed) as u64;
+    let overhead = (startup + facts.table_bytes as u64).min(used);
+    page.size("used_memory", used);
+    page.size("used_memory_rss", rss);
+    page.size("used_memory_peak", peak);
+    page.line("used_memory_peak_perc", percent(used, peak));
+    page.line("used_memory_overhead", overhead);
+    page.line("used_memory_startup", startup);
+    page.line("used_memory_dataset", used - overhead);
+    page.line("used_memory_dataset_perc", percent(used - overhead, used.saturating_sub(startup)));
+    page.line("allocator_allocated", used);
+    page.line("allocator_active", rss);
+    page.line("allocator_resident", rss);
+    page.line("allocator_muzzy", 0);
+    page.size("total_system_memory", facts.server.system_memory_bytes);
+    page.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
+    page.line("used_memory_lua_human", human(0));
+    page.zeros(&[
+        "used_memory_scripts_eval",
+        "number_of_cached_scripts",
+        "number_of_functions",
+        "number_of_libraries",
+        "used_memory_vm_functions",
+    ]);
+    page.size("used_memory_vm_total", 0);
+    page.line("used_memory_functions", 0);
+    page.size("used_memory_scripts", 0);
+    page.size("maxmemory", facts.config.get_u64(crate::param!("maxmemory")));
+    page.line("maxmemory_policy", facts.config.get_word(crate::param!("maxmemory-policy")));
+    let ratio = format!("{:.2}", rss as f64 / used.max(1) as f64);
+    let extra = rss as i64 - used as i64;
+    page.line("allocator_frag_ratio", &ratio);
+    page.line("allocator_frag_bytes", extra.max(0));
+    page.line("allocator_rss_ratio", "1.00");
+    page.line("allocator_rss_bytes", 0);
+    page.line("rss_overhead_ratio", "1.00");
+    page.line("rss_overhead_bytes", 0);
+    page.line("mem_fragmentation_ratio", &ratio);
+    page.line("mem_fragmentation_bytes", extra);
+    page.zeros(&[
+        "mem_not_counted_for_evict",
+        "mem_replication_backlog",
+        "mem_total_replication_buffers",
+        "mem_clients_slaves",
+        "mem_clients_normal",
+        "mem_cluster_links",
+        "mem_aof_buffer",
+    ]);
+    page.line("mem_allocator", "mimalloc");
+    page.zeros(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
+    page.line("lazyfree_pending_objects", facts.pending_objects);
+    page.line("lazyfreed_objects", 0);
+}
+
+fn persistence(page: &mut Page, facts: &Facts<'_>) {
+    page.zeros(&["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
+    page.line("current_fork_perc", "0.00");
+    page.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
+    page.line("rdb_changes_since_last_save", facts.counters.changes);
+    page.line("rdb_bgsave_in_progress", 0);
+    page.line("rdb_last_save_time", facts.server.started_ms / 1000);
+    page.line("rdb_last_bgsave_status", "ok");
+    page.line("rdb_last_bgsave_time_sec", -1);
+    page.line("rdb_current_bgsave_time_sec", -1);
+    page.zeros(&["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]);
+    page.zeros(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
+    page.line("aof_last_rewrite_time_sec", -1);
+    page.line("aof_current_rewrite_time_sec", -1);
+    page.line("aof_last_bgrewrite_status", "ok");
+    page.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
+    page.line("aof_last_write_status", "ok");
+    page.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+}
+
+fn stats(page: &mut Page, facts: &Facts<'_>) {
+    let server = facts.server;
+    let samples = &server.samples;
+    let sum = |counter: fn(&CoreStats) -> u64| server.sum(counter);
+    let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    page.line("total_connections_received", sum(|core| core.connections.get()));
+    page.line("total_commands_processed", sum(|core| core.commands.get()));
+    page.line("instantaneous_ops_per_sec", samples.commands_per_s.load(Relaxed));
+    page.line("total_net_input_bytes", sum(|core| core.bytes_in.get()));
+    page.line("total_net_output_bytes", sum(|core| core.bytes_out.get()));
+    page.zeros(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
+    page.line("instantaneous_input_kbps", kilobytes(samples.bytes_in_per_s.load(Relaxed)));
+    page.line("instantaneous_output_kbps", kilobytes(samples.bytes_out_per_s.load(Relaxed)));
+    page.line("instantaneous_input_repl_kbps", "0.00");
+    page.line("instantaneous_output_repl_kbps", "0.00");
+    page.line("rejected_connections", server.rejected_connections.load(Relaxed));
+    page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
+    page.line("expired_keys", facts.counters.expired_keys);
+    page.line("expired_stale_perc", "0.00");
+    page.zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"]);
+    page.zeros(&["evicted_keys", "evicted_clients", "evicted_scripts"]);
+    page.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
+    page.line("keyspace_hits", facts.counters.hits);
+    page.line("keyspace_misses", facts.counters.misses);
+    page.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks"]);
+    page.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys"]);
+    page.zeros(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"]);
+    page.zeros(&["total_active_defrag_time", "current_active_defrag_time"]);
+    page.zeros(&["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"]);
+    page.line("unexpected_error_replies", 0);
+    page.line("total_error_replies", sum(|core| core.errors.get()));
+    page.line("dump_payload_sanitizations", 0);
+    page.line("total_reads_processed", sum(|core| core.reads.get()));
+    page.line("total_writes_processed", sum(|core| core.writes.get()));
+    page.zeros(&["io_threaded_reads_processed", "io_threaded_writes_processed"]);
+    page.line("client_query_buffer_limit_disconnections", sum(|core| core.query_limit_disconnections.get()));
+    page.zeros(&["client_output_buffer_limit_disconnections", "reply_buffer_shrinks", "reply_buffer_expands"]);
+    page.zeros(&["eventloop_cycles", "eventloop_duration_sum", "eventloop_duration_cmd_sum"]);
+    page.zeros(&["instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec"]);
+    page.line("acl_access_denied_auth", server.auth_failures.load(Relaxed));
+    page.zeros(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+}
+
+fn replication(page: &mut Page, facts: &Facts<'_>) {
+    page.line("role", "master");
+    page.line("connected_slaves", 0);
+    page.line("master_failover_state", "no-failover");
+    page.line("master_replid", facts.server.replication_id());
+    page.line("master_replid2", "0".repeat(40));
+    page.line("master_repl_offset", 0);
+    page.line("second_repl_offset", -1);
+    page.line("repl_backlog_active", 0);
+    page.line("repl_backlog_size", facts.config.get_i64(crate::param!("repl-backlog-size")));
+    page.zeros(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"]);
+}
+
+fn cpu(page: &mut Page, facts: &Facts<'_>) {
+    let samples = &facts.server.samples;
+    let seconds = |us: u64| format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+    page.line("used_cpu_sys", seconds(samples.cpu_system_us.load(Relaxed)));
+    page.line("used_cpu_user", seconds(samples.cpu_user_us.load(Relaxed)));
+    page.line("used_cpu_sys_children", seconds(0));
+    page.line("used_cpu_user_children", seconds(0));
+    page.line("used_cpu_sys_main_thread", seconds(samples.cpu_system_first_core_us.load(Relaxed)));
+    page.line("used_cpu_user_main_thread", seconds(samples.cpu_user_first_core_us.load(Relaxed)));
+}
+
+/// The rows that are counted under the name of this one.
+fn rows_of(row: &'static Row) -> impl Iterator<Item = &'static Row> {
+    let hidden = row.command.flags.has(Flags::HIDDEN_SUBCOMMANDS);
+    std::iter::once(row).chain(row.subcommands.iter().filter(move |_| hidden))
+}
+
+fn command_stats(page: &mut Page, facts: &Facts<'_>) {
+    for row in TABLE.rows() {
+        command_line(page, facts, row);
+        if !row.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) {
+            for sub in &row.subcommands {
+                command_line(page, facts, sub);
+            }
+        }
+    }
+}
+
+fn command_line(page: &mut Page, facts: &Facts<'_>, row: &'static Row) {
+    let sum = |counter: fn(&CommandCounters) -> u64| -> u64 {
+        rows_of(row).map(|row| facts.server.sum(|core| counter(&core.per_command[row.id]))).sum()
+    };
+    let (calls, rejected, failed) =
+        (sum(|row| row.calls.get()), sum(|row| row.rejected.get()), sum(|row| row.failed.get()));
+    if calls == 0 && rejected == 0 && failed == 0 {
+        return;
+    }
+    let us = sum(|row| row.duration_ns.get()) / 1000;
+    let each = us as f64 / calls.max(1) as f64;
+    page.line(
+        &["cmdstat_", row.full_name].concat(),
+        format_args!("calls={calls},usec={us},usec_per_call={each:.2},rejected_calls={rejected},failed_calls={failed}"),
+    );
+}
+
+fn error_stats(page: &mut Page, facts: &Facts<'_>) {
+    let mut kinds = BTreeMap::new();
+    for core in &facts.server.cores {
+        core.add_errors_to(&mut kinds);
+    }
+    for (kind, count) in kinds {
+        // What would break the line apart is shown as Redis does.
+        let kind: String = kind.chars().map(|c| if matches!(c, '#' | ':' | '\n' | '\r') { '_' } else { c }).collect();
+        page.line(&["errorstat_", &kind].concat(), format_args!("count={count}"));
+    }
+}
+
+fn ringfort(page: &mut Page, facts: &Facts<'_>) {
+    page.line("shards", facts.server.cores.len());
+    page.line("driver", &facts.server.multiplexing_api);
+    for (index, core) in facts.server.cores.iter().enumerate() {
+        page.line(
+            &format!("core{index}"),
+            format_args!(
+                "clients={},connections={},commands={},batches={},loans={},scatters={}",
+                core.clients.get(),
+                core.adopted.get(),
+                core.commands.get(),
+                core.batches.get(),
+                core.loans.get(),
+                core.scatters.get()
+            ),
+        );
+    }
+}
+
+fn keyspace(page: &mut Page, facts: &Facts<'_>) {
+    for (index, database) in facts.databases.iter().enumerate() {
+        if database.keys == 0 {
+            continue;
+        }
+        let average_ms = database.ttl_sum_ms / (database.expires.max(1) as i128);
+        page.line(
+            &format!("db{index}"),
+            format_args!("keys={},expires={},avg_ttl={average_ms},subexpiry=0", database.keys, database.expires),
+        );
+    }
+}
+
+/// A size for people, as Redis prints it: "991.23K".
+fn human(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["K", "M", "G", "T", "P"];
+    if bytes < 1024 {
+        return format!("{bytes}B");
+    }
+    let power = (bytes.ilog2() / 10).min(UNITS.len() as u32);
+    format!("{:.2}{}", bytes as f64 / f64::from(1024u32).powi(power as i32), UNITS[power as usize - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_for_people() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (1023, "1023B"),
+            (1024, "1.00K"),
+            (1_015_024, "991.23K"),
+            (25_276_502_016, "23.54G"),
+            (u64::MAX, "16384.00P"),
+        ] {
+            assert_eq!(human(bytes), text);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! SCAN: walking all keys of a database over many calls.
+//!
+//! The cursor is the table's own (below 2^42) with the number of the shard in the low bits, as many as there are shards to
+//! tell apart. Shards are walked one after the other; a call stays within one. A cursor is only good for the process
+//! that gave it. One that nobody gave ends the walk or begins somewhere in it, no worse.
+
+use crate::command::args::Args;
+use crate::command::context::Context;
+use crate::command::error::CommandError;
+use crate::command::spec::{Command, Flags, Run};
+use crate::resp::reply::Reply;
+use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, format_u64};
+use crate::stdx::glob::Glob;
+use crate::stdx::number;
+
+/// The module's rows.
+pub const COMMANDS: &[Command] = &[Command {
+    name: "scan",
+    arity: -2,
+    run: Run::OneShard { pick, handler: scan },
+    flags: Flags::READONLY,
+    since: "2.8.0",
+    summary: "Walks over the keys of the database, a few with each call.",
+    complexity: "O(1) a call; O(N) for the whole walk, N keys in the database",
+    syntax: "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]",
+    history: &[("6.0.0", "Takes TYPE.")],
+    tips: &["nondeterministic_output", "request_policy:special"],
+    ..super::BASE
+}];
+
+/// Keys a call looks at when COUNT does not say.
+const COUNT_DEFAULT: u64 = 10;
+/// Steps a call makes for each key it is asked to look at. Beyond (a nearly empty table): it returns with fewer.
+const STEPS_PER_KEY: u64 = 10;
+
+/// Where a walk stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Position {
+    shard: usize,
+    /// The table's cursor in that shard.
+    local: u64,
+}
+
+/// Bits of a cursor that name the shard.
+fn shard_bits(shards: usize) -> u32 {
+    shards.next_power_of_two().trailing_zeros()
+}
+
+impl Position {
+    /// Where a client's cursor points to; none when there is no such shard.
+    fn of_cursor(cursor: u64, shards: usize) -> Option<Position> {
+        let bits = shard_bits(shards);
+        let shard = (cursor & ((1 << bits) - 1)) as usize;
+        (shard < shards).then_some(Position { shard, local: cursor >> bits })
+    }
+
+    /// The cursor for the next call, when this one has come so far; 0 at the end.
+    fn cursor(self, shards: usize) -> u64 {
+        let next = match self.local {
+            0 if self.shard + 1 == shards => return 0,
+            0 => Position { shard: self.shard + 1, local: 0 },
+            _ => self,
+        };
+        next.local << shard_bits(shards) | next.shard as u64
+    }
+}
+
+fn position(args: &Args<'_>, shards: usize) -> Result<Option<Position>, CommandError> {
+    let cursor = number::parse_u64(args.get(1)).ok_or(CommandError::InvalidCursor)?;
+    Ok(Position::of_cursor(cursor, shards))
+}
+
+/// The shard that a call walks; what is wrong with its cursor is for the handler to say, wherever.
+fn pick(args: &Args<'_>, shards: usize) -> usize {
+    position(args, shards).ok().flatten().map_or(0, |position| position.shard)
+}
+
+/// The options of a walk.
+struct ScanOptions<'a> {
+    glob: Option<Glob>,
+    count: u64,
+    type_name: Option<&'a [u8]>,
+}
+
+impl<'a> ScanOptions<'a> {
+    fn parse(args: Args<'a>, first: usize) -> Result<ScanOptions<'a>, CommandError> {
+        let mut options = ScanOptions { glob: None, count: COUNT_DEFAULT, type_name: None };
+        let mut index = first;
+        while index < args.len() {
+            let has_value = index + 1 < args.len();
+            if has_value && args.is(index, b"count") {
+                let count = args.integer(index + 1)?;
+                options.count = u64::try_from(count).ok().filter(|&count| count > 0).ok_or(CommandError::Syntax)?;
+            } else if has_value && args.is(index, b"match") {
+                options.glob = Some(Glob::new(args.get(index + 1))).filter(|glob| !glob.is_star());
+            } else if has_value && args.is(index, b"type") {
+                options.type_name = Some(args.get(index + 1));
+            } else if args.is(index, b"novalues") {
+                return Err(CommandError::Text("ERR NOVALUES option can only be used in HSCAN"));
+            } else {
+                return Err(CommandError::Syntax);
+            }
+            index += 2;
+        }
+        Ok(options)
+    }
+}
+
+fn scan(context: &mut Context<'_>) -> Result<(), CommandError> {
+    let shards = context.keyspaces.shards();
+    let position = position(&context.args, shards)?;
+    let options = ScanOptions::parse(context.args, 2)?;
+    let (database, now_ms) = (context.database, context.turn.now_ms);
+    // The cursor comes first and is known last, so the elements are written apart.
+    let mut elements = Reply::new(context.reply.protocol);
+    let (mut cursor, mut shown) = (0, 0);
+    if let Some(Position { shard, mut local }) = position {
+        let keyspace = context.keyspaces.shard(shard);
+        let (mut met, mut steps_left) = (0, options.count.saturating_mul(STEPS_PER_KEY));
+        loop {
+            let step = keyspace.scan_step(database, local, now_ms, |entry| {
+                let fits = options.glob.as_ref().is_none_or(|glob| glob.matches(entry.key()))
+                    && options.type_name.is_none_or(|name| name.eq_ignore_ascii_case(entry.object_type().name().as_bytes()));
+                if fits {
+                    elements.bulk(entry.key());
+                    shown += 1;
+                }
+            });
+            local = step.cursor;
+            met += step.met;
+            steps_left -= 1;
+            if local == 0 || met >= options.count || steps_left == 0 {
+                break;
+            }
+        }
+        cursor = Position { shard, local }.cursor(shards);
+    }
+    let reply = &mut *context.reply;
+    reply.array(2);
+    let mut digits = [0; INTEGER_TEXT_BYTES_MAX];
+    reply.bulk(format_u64(&mut digits, cursor));
+    reply.array(shown);
+    reply.append_range(&elements, 0, elements.position());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors() {
+        let table: &[(usize, Position, u64)] = &[
+            (1, Position { shard: 0, local: 0 }, 0),
+            (1, Position { shard: 0, local: 5 }, 5),
+            (2, Position { shard: 0, local: 0 }, 1),
+            (2, Position { shard: 1, local: 0 }, 0),
+            (2, Position { shard: 1, local: 3 }, 7),
+            (3, Position { shard: 1, local: 0 }, 2),
+            (3, Position { shard: 2, local: 0 }, 0),
+            (3, Position { shard: 2, local: 1 }, 6),
+            (64, Position { shard: 63, local: (1 << 42) - 1 }, (1 << 48) - 1),
+        ];
+        for &(shards, position, cursor) in table {
+            assert_eq!(position.cursor(shards), cursor, "{position:?} of {shards}");
+            if position.local != 0 {
+                assert_eq!(Position::of_cursor(cursor, shards), Some(position));
+            }
+        }
+    }
+
+    #[test]
+    fn cursors_that_nobody_gave() {
+        assert_eq!(Position::of_cursor(3, 3), None, "there is no fourth shard");
+        for shards in 1..=64 {
+            for cursor in [0, 1, u64::MAX, u64::MAX - 1, 1 << 63, 12_345_678_901_234_567] {
+                assert!(Position::of_cursor(cursor, shards).is_none_or(|position| position.shard < shards));
+            }
+        }
+    }
+}

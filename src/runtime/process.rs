@@ -1,0 +1,87 @@
+//! What the system says of this process and its machine; and the one way to hold a thread up on purpose.
+//!
+//! Asking costs some microseconds and opens files, so commands never do it: the first core's cron asks ten times a second
+//! and leaves the answers in `stats::server::Samples`.
+
+use std::fs;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// Processor time, microseconds.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct CpuTime {
+    /// In the system.
+    pub system_us: u64,
+    /// Outside it.
+    pub user_us: u64,
+}
+
+/// Resident set of the process in bytes, 0 when it cannot be told.
+pub fn resident_bytes() -> u64 {
+    let Ok(text) = fs::read_to_string("/proc/self/statm") else { return 0 };
+    let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    // SAFETY: sysconf only reads a constant of the system.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    pages * page_bytes.max(0) as u64
+}
+
+/// Memory of the machine in bytes, 0 when it cannot be told.
+pub fn system_memory_bytes() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kilobytes: u64 = line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
+    kilobytes * 1024
+}
+
+/// System, its release and the kind of machine: "Linux 6.18.44 x86_64".
+pub fn machine() -> String {
+    let read = |path| fs::read_to_string(path).map_or_else(|_| "unknown".to_string(), |text| text.trim().to_string());
+    let (system, release) = (read("/proc/sys/kernel/ostype"), read("/proc/sys/kernel/osrelease"));
+    format!("{system} {release} {}", std::env::consts::ARCH)
+}
+
+/// Processor time of the whole process.
+pub fn cpu_time() -> CpuTime {
+    usage(libc::RUSAGE_SELF)
+}
+
+/// Processor time of the calling thread.
+pub fn cpu_time_of_thread() -> CpuTime {
+    usage(libc::RUSAGE_THREAD)
+}
+
+fn usage(who: libc::c_int) -> CpuTime {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to memory of the right type, which the call fills; all-zero is valid for it anyway.
+    let usage = unsafe {
+        libc::getrusage(who, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let microseconds = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
+    CpuTime { system_us: microseconds(usage.ru_stime), user_us: microseconds(usage.ru_utime) }
+}
+
+/// Holds the calling thread up (DEBUG SLEEP, which is there to see what a server that hangs does to others).
+pub fn hold_thread(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+/// Ends the process as a crash would (DEBUG SEGFAULT).
+pub fn crash() -> ! {
+    std::process::abort()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_answers() {
+        assert!(resident_bytes() > 100_000);
+        assert!(system_memory_bytes() > resident_bytes());
+        assert_eq!(machine().split(' ').count(), 3);
+        let (process, thread) = (cpu_time(), cpu_time_of_thread());
+        assert!(thread.user_us + thread.system_us <= cpu_time().user_us + cpu_time().system_us);
+        assert!(process.user_us + process.system_us > 0);
+    }
+}

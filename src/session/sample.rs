@@ -1,0 +1,92 @@
+//! What the first core measures for all ten times a second, so that INFO finds it ready: memory, processor time, rates.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::runtime::clock::Clock;
+use crate::runtime::process;
+use crate::stats::core::CoreStats;
+use crate::stats::memory;
+use crate::stats::server::ServerFacts;
+
+/// Rates are those over so many rounds of the cron, as in Redis.
+const ROUNDS: usize = 16;
+
+#[derive(Clone, Copy)]
+struct Snapshot {
+    at_ns: u64,
+    commands: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+}
+
+/// The last rounds.
+#[derive(Default)]
+pub(super) struct Sampler {
+    rounds: VecDeque<Snapshot>,
+}
+
+impl Sampler {
+    /// One round; leaves the figures in `server.samples`.
+    pub(super) fn sample(&mut self, clock: &Clock, server: &ServerFacts) {
+        let samples = &server.samples;
+        // Raises the peak.
+        memory::used_bytes();
+        samples.rss_bytes.store(process::resident_bytes(), Relaxed);
+        let (all, first) = (process::cpu_time(), process::cpu_time_of_thread());
+        samples.cpu_system_us.store(all.system_us, Relaxed);
+        samples.cpu_user_us.store(all.user_us, Relaxed);
+        samples.cpu_system_first_core_us.store(first.system_us, Relaxed);
+        samples.cpu_user_first_core_us.store(first.user_us, Relaxed);
+        let sum = |counter: fn(&CoreStats) -> u64| server.sum(counter);
+        let now = Snapshot {
+            at_ns: clock.monotonic_ns(),
+            commands: sum(|core| core.commands.get()),
+            bytes_in: sum(|core| core.bytes_in.get()),
+            bytes_out: sum(|core| core.bytes_out.get()),
+        };
+        if self.rounds.len() > ROUNDS {
+            self.rounds.pop_front();
+        }
+        if let Some(&then) = self.rounds.front() {
+            let passed_ns = now.at_ns.saturating_sub(then.at_ns).max(1);
+            // After CONFIG RESETSTAT the counters are below what they were; the rate is 0 until the old rounds are gone.
+            let rate = |now: u64, then: u64| {
+                (u128::from(now.saturating_sub(then)) * 1_000_000_000 / u128::from(passed_ns)) as u64
+            };
+            samples.commands_per_s.store(rate(now.commands, then.commands), Relaxed);
+            samples.bytes_in_per_s.store(rate(now.bytes_in, then.bytes_in), Relaxed);
+            samples.bytes_out_per_s.store(rate(now.bytes_out, then.bytes_out), Relaxed);
+        }
+        self.rounds.push_back(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn rates_are_those_of_the_last_rounds() {
+        let (clock, time) = Clock::simulated(1_000_000);
+        let server = ServerFacts::new(2, 1, String::new(), 0);
+        let mut sampler = Sampler::default();
+        for _ in 0..100 {
+            sampler.sample(&clock, &server);
+            time.advance(Duration::from_millis(100));
+            server.cores[0].commands.add(40);
+            server.cores[1].commands.add(60);
+            server.cores[1].bytes_in.add(5);
+        }
+        assert_eq!(server.samples.commands_per_s.load(Relaxed), 1000);
+        assert_eq!(server.samples.bytes_in_per_s.load(Relaxed), 50);
+        assert_eq!(sampler.rounds.len(), ROUNDS + 1);
+        for core in &server.cores {
+            core.reset();
+        }
+        sampler.sample(&clock, &server);
+        assert_eq!(server.samples.commands_per_s.load(Relaxed), 0);
+    }
+}

@@ -1,0 +1,170 @@
+//! When two replies count as equal: byte for byte, except for the rules written here, each with its reason.
+
+use super::generate::Request;
+use super::value::Value;
+
+/// How the replies of a command may differ.
+#[derive(Clone, Copy, Debug)]
+pub enum Tolerance {
+    /// Integers at most this far apart; negative ones (which mean "no key" or "no expiry") must be equal.
+    Near(i64),
+    /// Lists with the same items in any order.
+    AnyOrder,
+    /// Replies of the same type; their contents are not looked at.
+    SameType,
+    /// Maps (or RESP2 lists of pairs) in which these fields may differ.
+    ExceptFields(&'static [&'static str]),
+}
+
+/// A rule: commands that begin with these words may differ like this.
+pub struct Allowance {
+    pub words: &'static [&'static str],
+    pub tolerance: Tolerance,
+    pub reason: &'static str,
+}
+
+/// Clocks of the two servers are read at different moments, and this machine may be busy in between.
+const SECONDS_APART_MAX: i64 = 5;
+
+const fn rule(
+    words: &'static [&'static str],
+    tolerance: Tolerance,
+    reason: &'static str,
+) -> Allowance {
+    Allowance {
+        words,
+        tolerance,
+        reason,
+    }
+}
+
+/// All rules. Errors are always compared byte for byte (but see `ERROR_VARIANTS`).
+pub const ALLOWANCES: &[Allowance] = &[
+    rule(
+        &["TTL"],
+        Tolerance::Near(SECONDS_APART_MAX),
+        "read at different moments",
+    ),
+    rule(
+        &["PTTL"],
+        Tolerance::Near(SECONDS_APART_MAX * 1000),
+        "read at different moments",
+    ),
+    rule(
+        &["EXPIRETIME"],
+        Tolerance::Near(SECONDS_APART_MAX),
+        "relative expiries were set at different moments",
+    ),
+    rule(
+        &["PEXPIRETIME"],
+        Tolerance::Near(SECONDS_APART_MAX * 1000),
+        "relative expiries were set at different moments",
+    ),
+    rule(
+        &["OBJECT", "IDLETIME"],
+        Tolerance::Near(SECONDS_APART_MAX),
+        "read at different moments",
+    ),
+    rule(&["RANDOMKEY"], Tolerance::SameType, "random"),
+    rule(
+        &["SCAN"],
+        Tolerance::SameType,
+        "the order of the table and its cursors are the server's own; CompareState compares whole scans",
+    ),
+    rule(
+        &["KEYS"],
+        Tolerance::AnyOrder,
+        "the order of the table is the server's own",
+    ),
+    rule(
+        &["DBSIZE"],
+        Tolerance::SameType,
+        "expired keys count until someone finds them; CompareState waits until they are found",
+    ),
+    rule(&["TIME"], Tolerance::SameType, "read at different moments"),
+    rule(
+        &["CLIENT", "ID"],
+        Tolerance::SameType,
+        "the servers count differently",
+    ),
+    rule(
+        &["HELLO"],
+        Tolerance::ExceptFields(&["server", "version", "id"]),
+        "they are different servers",
+    ),
+];
+
+/// Error texts that mean the same: ours, that of redis-server 7.0, why. Each stands for a decision to follow a newer Redis.
+pub const ERROR_VARIANTS: &[(&str, &str, &str)] = &[];
+
+/// The tolerance for a request, if any rule is about it.
+pub fn tolerance(request: &Request) -> Option<Tolerance> {
+    let says = |allowance: &&Allowance| {
+        let mut arguments = request.arguments.iter();
+        allowance.words.iter().all(|word| {
+            arguments
+                .next()
+                .is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+        })
+    };
+    ALLOWANCES
+        .iter()
+        .find(says)
+        .map(|allowance| allowance.tolerance)
+}
+
+/// Whether two different replies to the request are nevertheless both right.
+pub fn agree(request: &Request, ours: &Value, theirs: &Value) -> bool {
+    if let (Value::Error(ours), Value::Error(theirs)) = (ours, theirs) {
+        return ours == theirs || is_variant(ours, theirs, ERROR_VARIANTS);
+    }
+    ours == theirs
+        || (!ours.is_error()
+            && !theirs.is_error()
+            && tolerance(request).is_some_and(|tolerance| within(tolerance, ours, theirs)))
+}
+
+/// Whether the list says that the two error texts mean the same.
+pub fn is_variant(ours: &[u8], theirs: &[u8], variants: &[(&str, &str, &str)]) -> bool {
+    variants
+        .iter()
+        .any(|(our, their, _)| ours == our.as_bytes() && theirs == their.as_bytes())
+}
+
+/// Whether two replies that are not errors differ by no more than the tolerance.
+pub fn within(tolerance: Tolerance, ours: &Value, theirs: &Value) -> bool {
+    match (tolerance, ours, theirs) {
+        (Tolerance::Near(_), Value::Integer(a), Value::Integer(b)) if *a < 0 || *b < 0 => a == b,
+        (Tolerance::Near(distance), Value::Integer(a), Value::Integer(b)) => {
+            a.abs_diff(*b) <= distance.unsigned_abs()
+        }
+        (Tolerance::AnyOrder, a, b) => a.clone().sorted() == b.clone().sorted(),
+        (Tolerance::SameType, a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+        (Tolerance::ExceptFields(fields), a, b) => match (pairs(a), pairs(b)) {
+            (Some(a), Some(b)) => {
+                let differs_allowed =
+                    |key: &Value| fields.iter().any(|field| key.plain() == field.as_bytes());
+                a.len() == b.len()
+                    && a.iter()
+                        .zip(&b)
+                        .all(|((ka, va), (kb, vb))| ka == kb && (va == vb || differs_allowed(ka)))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The pairs of a map, or of a flat list as RESP2 has it; both sides must use the same form.
+fn pairs(value: &Value) -> Option<Vec<(Value, Value)>> {
+    match value {
+        Value::Map(pairs) => Some(pairs.clone()),
+        Value::Array(items) if items.len() % 2 == 0 => Some(
+            items
+                .chunks(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect(),
+        ),
+        _ => None,
+    }
+}
