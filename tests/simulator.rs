@@ -37,6 +37,8 @@ fn for_seeds(share: u64, run: impl Fn(u64) -> Result<(), String>) {
 struct Actor {
     database: usize,
     left: u64,
+    /// SELECT was sent and not answered.
+    selecting: bool,
     /// Indices of calls sent and not answered.
     open: Vec<usize>,
     cut: bool,
@@ -68,7 +70,7 @@ impl Run {
         for _ in 0..2 + random.below(5) {
             world.connect(random.below(cores as u64) as usize);
             let left = 1 + random.below(OPS_PER_CLIENT_MAX);
-            actors.push(Actor { database: 0, left, open: Vec::new(), cut: false });
+            actors.push(Actor { database: 0, left, selecting: false, open: Vec::new(), cut: false });
         }
         let keys = 2 + random.below(KEYS_MAX as u64 - 1) as usize;
         let generator = Generator::new(random.next_u64(), keys);
@@ -85,6 +87,11 @@ impl Run {
         let mut bytes = Vec::new();
         let length = (1 + self.random.below(4)).min(self.actors[client].left);
         self.actors[client].left -= length;
+        if self.actors[client].database == 0 && self.random.below(4) == 0 {
+            self.actors[client].database = 1;
+            self.actors[client].selecting = true;
+            bytes.extend_from_slice(b"SELECT 1\r\n");
+        }
         for _ in 0..length {
             let op = self.generator.op();
             bytes.extend(encode(&op));
@@ -101,6 +108,10 @@ impl Run {
             let received = self.world.received(client);
             let Some((reply, length)) = parse(received)? else { return Ok(()) };
             received.drain(..length);
+            if std::mem::take(&mut self.actors[client].selecting) {
+                assert!(!reply.is_error(), "SELECT: {reply}");
+                continue;
+            }
             if self.actors[client].open.is_empty() {
                 return Err(format!("client {client} got a reply to nothing: {reply}"));
             }
@@ -174,4 +185,20 @@ fn serializable(seed: u64) -> Result<(), String> {
 fn histories_are_strictly_serializable() {
     const { assert!(6 * OPS_PER_CLIENT_MAX as usize <= CALLS_MAX) };
     for_seeds(1, serializable);
+}
+
+#[test]
+fn seeds_reach_the_rare_paths() {
+    let (mut batches, mut scatters, mut loans, mut calls) = (0, 0, 0, 0);
+    for seed in 0..100 {
+        let mut run = Run::new(seed);
+        run.play().unwrap_or_else(|reason| panic!("seed {seed}: {reason}"));
+        let facts = run.world.facts();
+        batches += facts.sum(|core| core.batches.get());
+        scatters += facts.sum(|core| core.scatters.get());
+        loans += facts.sum(|core| core.loans.get());
+        calls += facts.sum(|core| core.commands.get());
+    }
+    eprintln!("of {calls} commands: {batches} batches, {scatters} scattered, {loans} loans");
+    assert!(calls > 1000 && batches > calls / 10 && scatters > calls / 50 && loans > calls / 50);
 }

@@ -223,6 +223,11 @@ impl World {
         self.hasher.shard_of(&self.hasher.key(key))
     }
 
+    /// What the cores count.
+    pub fn facts(&self) -> &ServerFacts {
+        &self.server
+    }
+
     /// One step. False when nothing can happen until a client sends something.
     pub fn step(&mut self) -> Result<bool, String> {
         let ghosts = self.character.ghost_takes > 0;
@@ -300,8 +305,8 @@ impl World {
             count = 1 + self.random.below(count.min(64) as u64) as usize;
         }
         if let Some(big) = &mut session.big {
-            let count = count.min(big.missing());
-            let mut buffer = big.lend();
+            let (mut buffer, room) = big.lend();
+            let count = count.min(room);
             buffer.extend(pipe.inbound.drain(..count));
             big.take_back(buffer);
         } else {
@@ -332,7 +337,7 @@ impl World {
     fn flush(&mut self, client: usize) {
         let pipe = &mut self.pipes[client];
         let Some(session) = self.cores[pipe.core].session(pipe.key) else { return };
-        let (bytes, shared) = session.out.take(Vec::new());
+        let (bytes, shared) = session.out.take_parts();
         let mut sent = 0;
         for (at, large) in shared {
             pipe.received.extend_from_slice(&bytes[sent..at]);
