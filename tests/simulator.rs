@@ -15,8 +15,10 @@ use support::value::parse;
 const SEEDS_DEFAULT: u64 = 400;
 /// Steps after which a history must be over.
 const STEPS_MAX: u64 = 50_000;
-/// Commands of one client.
-const OPS_PER_CLIENT_MAX: u64 = 8;
+/// Most clients of a history.
+const CLIENTS_MAX: u64 = 6;
+/// Longest pipeline.
+const PIPELINE_MAX: u64 = 8;
 
 /// Runs a test for its seeds; all failures are reported with their seeds, the first in full.
 fn for_seeds(share: u64, run: impl Fn(u64) -> Result<(), String>) {
@@ -51,6 +53,9 @@ struct Run {
     actors: Vec<Actor>,
     history: History,
     now: u64,
+    /// Steps that a client thinks about its next pipeline, on average.
+    pause: u64,
+    pipeline_max: u64,
     cuts: bool,
 }
 
@@ -67,15 +72,17 @@ impl Run {
         };
         let mut world = World::new(&options).expect("/dev/null opens");
         let mut actors = Vec::new();
-        for _ in 0..2 + random.below(5) {
+        let clients = 2 + random.below(CLIENTS_MAX - 1);
+        for _ in 0..clients {
             world.connect(random.below(cores as u64) as usize);
-            let left = 1 + random.below(OPS_PER_CLIENT_MAX);
+            let left = 1 + random.below(CALLS_MAX as u64 / clients);
             actors.push(Actor { database: 0, left, selecting: false, open: Vec::new(), cut: false });
         }
         let keys = 2 + random.below(KEYS_MAX as u64 - 1) as usize;
         let generator = Generator::new(random.next_u64(), keys);
         let cuts = random.below(4) == 0;
-        Run { world, random, generator, actors, history: History::default(), now: 0, cuts }
+        let (pause, pipeline_max) = (1 + random.below(16), 1 + random.below(PIPELINE_MAX));
+        Run { world, random, generator, actors, history: History::default(), now: 0, pause, pipeline_max, cuts }
     }
 
     fn tick(&mut self) -> u64 {
@@ -85,7 +92,7 @@ impl Run {
 
     fn send_pipeline(&mut self, client: usize) {
         let mut bytes = Vec::new();
-        let length = (1 + self.random.below(4)).min(self.actors[client].left);
+        let length = (1 + self.random.below(self.pipeline_max)).min(self.actors[client].left);
         self.actors[client].left -= length;
         if self.actors[client].database == 0 && self.random.below(4) == 0 {
             self.actors[client].database = 1;
@@ -136,7 +143,7 @@ impl Run {
                 if self.cuts && self.random.below(200) == 0 {
                     actor.cut = true;
                     self.world.cut(client);
-                } else if actor.open.is_empty() && actor.left > 0 && self.random.below(8) == 0 {
+                } else if actor.open.is_empty() && actor.left > 0 && self.random.below(self.pause) == 0 {
                     self.send_pipeline(client);
                 }
             }
@@ -183,7 +190,6 @@ fn serializable(seed: u64) -> Result<(), String> {
 
 #[test]
 fn histories_are_strictly_serializable() {
-    const { assert!(6 * OPS_PER_CLIENT_MAX as usize <= CALLS_MAX) };
     for_seeds(1, serializable);
 }
 

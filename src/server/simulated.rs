@@ -146,7 +146,7 @@ impl World {
             deliver: draw(16),
             flush: draw(16),
             pump: draw(16),
-            ghost_takes: if options.ghosts { draw(4) } else { 0 },
+            ghost_takes: if options.ghosts { draw(12) } else { 0 },
             ghost_puts: draw(8),
             cron: draw(2) - 1,
             whole: draw(4),
