@@ -89,7 +89,8 @@ enum Step {
 struct Character {
     deliver: u64,
     flush: u64,
-    pump: u64,
+    /// For each core: some are slow.
+    pump: Box<[u64]>,
     ghost_takes: u64,
     ghost_puts: u64,
     cron: u64,
@@ -141,15 +142,15 @@ impl World {
             local_address: "simulated:0".to_string(),
             id: 0,
         };
-        let mut draw = |most: u64| 1 + random.below(most);
+        let mut draw = |doublings: u64| 1 << random.below(doublings);
         let character = Character {
-            deliver: draw(16),
-            flush: draw(16),
-            pump: draw(16),
-            ghost_takes: if options.ghosts { draw(12) } else { 0 },
-            ghost_puts: draw(8),
-            cron: draw(2) - 1,
-            whole: draw(4),
+            deliver: draw(6),
+            flush: draw(6),
+            pump: (0..options.cores).map(|_| draw(7)).collect(),
+            ghost_takes: if options.ghosts { draw(6) } else { 0 },
+            ghost_puts: draw(5),
+            cron: draw(2),
+            whole: draw(3),
         };
         Ok(World {
             character,
@@ -272,7 +273,7 @@ impl World {
         for core in 0..self.cores.len() {
             self.awake[core] |= self.meeting.doorbells[core].take_rung();
             if self.awake[core] {
-                candidates.push((Step::Pump(core), self.character.pump));
+                candidates.push((Step::Pump(core), self.character.pump[core]));
             }
             if self.ghosts[core].is_some() {
                 candidates.push((Step::GhostPuts(core), self.character.ghost_puts));
