@@ -268,13 +268,12 @@ impl Generator {
     /// Commands over `keys` keys, decided by a seed. Each generator favours some kinds of command.
     pub fn new(seed: u64, keys: usize) -> Generator {
         let mut random = Random::new(seed);
-        // Half of the generators leave out what takes loans: those cover up what happens between holds.
-        let kinds = if random.below(2) == 0 { KINDS_SCATTERED } else { KINDS.len() };
-        let mut weights: Vec<(usize, u64)> = (0..kinds)
+        // Loans cover up what happens between holds, and few kinds of command meet each other more often.
+        let kinds = [3, 4, KINDS_SCATTERED, KINDS.len()][random.below(4) as usize];
+        let weights: Vec<(usize, u64)> = (0..kinds)
             .filter(|&kind| TABLE.find(KINDS[kind].0.as_bytes()).is_some())
-            .map(|kind| (kind, KINDS[kind].1 * random.below(4)))
+            .map(|kind| (kind, KINDS[kind].1 * random.below(4) + u64::from(kind < 3)))
             .collect();
-        weights[0].1 += 1;
         Generator { random, keys, next_value: 100, weights }
     }
 
