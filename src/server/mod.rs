@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod listen;
 pub mod log;
+pub mod simulated;
 pub mod start;
 pub mod worker;
 

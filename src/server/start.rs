@@ -213,7 +213,7 @@ impl Plan {
 }
 
 /// Rings for one core: to each core, and from each core and from outside.
-type CoreRings = (Vec<Option<Sender<Message>>>, Vec<Receiver<Message>>);
+pub type CoreRings = (Vec<Option<Sender<Message>>>, Vec<Receiver<Message>>);
 
 /// A ring for every ordered pair of cores, and one from outside to each.
 pub fn lay_rings(shards: usize, slots: usize) -> (Vec<CoreRings>, Vec<Sender<Message>>) {
