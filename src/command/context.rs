@@ -138,7 +138,7 @@ pub struct SessionContext<'a> {
     /// Unix time in milliseconds.
     pub now_ms: i64,
     /// Unix time in microseconds, read when the command began.
-    pub now_us: u64,
+    pub now_us: i64,
     /// The command's full name in lower case, for error texts.
     pub command: &'static str,
 }

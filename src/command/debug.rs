@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use crate::keyspace::Keyspace;
+use crate::keyspace::expire::idle_seconds;
 use crate::keyspace::entry::{Entry, ValueRef};
 use crate::keyspace::write::Expiry;
 use crate::resp::reply::{Protocol, Reply};
@@ -141,7 +141,7 @@ fn digest_value(context: &mut Context<'_>) -> Result<(), CommandError> {
 }
 
 fn error(context: &mut Context<'_>) -> Result<(), CommandError> {
-    context.reply.error_bytes(context.args.get(2));
+    context.reply.error(context.args.get(2));
     Ok(())
 }
 
@@ -198,7 +198,7 @@ fn object(context: &mut Context<'_>) -> Result<(), CommandError> {
         encoding(&entry),
         serialized_len(&entry),
         entry.access(),
-        Keyspace::idle_seconds(entry.access(), turn.now_ms),
+        idle_seconds(entry.access(), turn.now_ms),
     );
     context.reply.simple(&text);
     Ok(())

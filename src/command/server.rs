@@ -79,8 +79,8 @@ fn info_command(context: &mut Context<'_>) -> Result<(), CommandError> {
 
 fn time(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     context.reply.array(2);
-    context.reply.bulk_integer((context.now_us / 1_000_000) as i64);
-    context.reply.bulk_integer((context.now_us % 1_000_000) as i64);
+    context.reply.bulk_integer(context.now_us / 1_000_000);
+    context.reply.bulk_integer(context.now_us % 1_000_000);
     Ok(())
 }
 

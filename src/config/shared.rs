@@ -82,7 +82,7 @@ mod tests {
         let after = shared.generation();
         assert!(shared.set(&[pair("timeout", "78"), pair("port", "x")], setter, |_| Ok(())).is_err());
         let refuse = |changed: &Changed| {
-            assert!(changed.includes(crate::param!("timeout")));
+            assert!(changed.includes(crate::param!(index of "timeout")));
             Err(ConfigError::failed("timeout", "not now"))
         };
         assert!(shared.set(&[pair("timeout", "79")], setter, refuse).is_err());

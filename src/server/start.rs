@@ -102,19 +102,6 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     };
     let (driver, warning) = driver::probe(choice).map_err(io::Error::other)?;
     if let Some(warning) = warning {
-    let clock = Clock::real();
-    let mut random = Random::new(seed_from_os());
-    let run_id = (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect();
-    let mut server = ServerFacts::new(shards, TABLE.count(), run_id, clock.unix_ms());
-    server.tcp_port = listeners.port();
-    server.config_file = config_file;
-    server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
-    server.replication_seed.store(random.next_u64(), Ordering::Relaxed);
-    server.machine = crate::runtime::process::machine();
-    server.system_memory_bytes = crate::runtime::process::system_memory_bytes();
-    let driver = crate::runtime::driver::choose(config.get_word(crate::param!("driver")))?;
-    server.multiplexing_api = driver.name().to_string();
-    if let Some(warning) = driver.warning() {
         tracing::warn!("{warning}");
     }
     let pidfile = write_pidfile(&config);
@@ -172,6 +159,9 @@ impl Plan {
         server.config_file = config_file;
         server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         server.multiplexing_api = driver.name().to_string();
+        server.replication_seed.store(random.next_u64(), Ordering::Relaxed);
+        server.machine = crate::runtime::process::machine();
+        server.system_memory_bytes = crate::runtime::process::system_memory_bytes();
         let lfu = config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
         server.lfu_policy.store(lfu, Ordering::Relaxed);
         let databases = config.get_usize(crate::param!("databases"));

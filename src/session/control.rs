@@ -8,7 +8,7 @@ use crate::command::error::CommandError;
 use crate::command::request::{ClientFilter, ControlRequest};
 use crate::command::spec::Flags;
 use crate::command::table::Row;
-use crate::config::{Changed, ConfigError, Number, Param, Setter, Special};
+use crate::config::{Changed, ConfigError, Setter};
 use crate::shard::call;
 use crate::shard::exchange::Event;
 use crate::shard::home::Runner;
@@ -303,7 +303,7 @@ impl Core {
             self.sampler.sample(&self.clock, &self.server);
         }
         if self.server.cron_paused.load(Ordering::Relaxed) {
-            return;
+            return false;
         }
         let now_ms = self.clock.unix_ms();
         self.close_idle(now_ms);
@@ -331,9 +331,9 @@ impl Core {
 
 /// Refuses changes that need listening sockets to be opened anew, which this server only does at its start.
 fn refuse_fixed(changed: &Changed) -> Result<(), ConfigError> {
-    const PORT: Param<Number> = crate::param!("port");
-    const TLS_PORT: Param<Number> = crate::param!("tls-port");
-    const BIND: Param<Special> = crate::param!("bind");
+    const PORT: usize = crate::param!(index of "port");
+    const TLS_PORT: usize = crate::param!(index of "tls-port");
+    const BIND: usize = crate::param!(index of "bind");
     for (touched, name, reason) in [
         (changed.includes(PORT), "port", "Unable to listen on this port. Check server logs."),
         (changed.includes(TLS_PORT), "tls-port", "Unable to listen on this port. Check server logs."),

@@ -127,6 +127,8 @@ impl Core {
 
     /// Takes a connection in.
     pub fn connect(&mut self, connection: &Connection, descriptor: i32) -> SessionKey {
+        // Another core may have set a password a moment ago.
+        self.refresh_config();
         let slot = self.free_slots.pop().unwrap_or_else(|| {
             self.sessions.push((0, None));
             (self.sessions.len() - 1) as u32
@@ -293,14 +295,9 @@ impl Core {
         let limits = RequestLimits {
             bulk_bytes_max: self.config.get_u64(crate::param!("proto-max-bulk-len")),
             query_buffer_bytes_max: self.config.get_u64(crate::param!("client-query-buffer-limit")),
-            authenticated: session.client.authenticated,
-        };
-        let (end, consumed) = session.parser.parse(&session.buffer, 0, &limits, commands_max, requests);
             authenticated,
         };
-        // What a client may send changes with its authentication, so until then it is one command at a time.
-        let commands_max = if authenticated { commands_max } else { 1 };
-        let (end, consumed) = session.parser.parse(&session.buffer, &limits, commands_max, requests);
+        let (end, consumed) = session.parser.parse(&session.buffer, 0, &limits, commands_max, requests);
         session.consumed = consumed;
         session.next = 0;
         session.more_input = false;

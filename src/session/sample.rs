@@ -64,20 +64,18 @@ impl Sampler {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicU64;
+    use std::time::Duration;
 
     use super::*;
 
     #[test]
     fn rates_are_those_of_the_last_rounds() {
-        let now_us = Arc::new(AtomicU64::new(1_000_000));
-        let clock = Clock::Simulated(now_us.clone());
+        let (clock, time) = Clock::simulated(1_000_000);
         let server = ServerFacts::new(2, 1, String::new(), 0);
         let mut sampler = Sampler::default();
         for _ in 0..100 {
             sampler.sample(&clock, &server);
-            now_us.fetch_add(100_000, Relaxed);
+            time.advance(Duration::from_millis(100));
             server.cores[0].commands.add(40);
             server.cores[1].commands.add(60);
             server.cores[1].bytes_in.add(5);

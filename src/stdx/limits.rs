@@ -62,9 +62,6 @@ pub const SHELF_SPINS: u32 = 32;
 /// Longest DEBUG SLEEP, in milliseconds. Beyond: it sleeps no longer.
 pub const DEBUG_SLEEP_MS_MAX: u64 = 60 * 60 * 1000;
 
-/// Threads that count their allocations in a cell of their own, plus one cell that all later threads share (slower, not wrong).
-pub const MEMORY_CELLS: usize = 2 * SHARDS_MAX;
-const _: () = assert!(MEMORY_CELLS > SHARDS_MAX, "every core counts in a cell of its own");
 
 /// Commands whose keys are prefetched before the first of them runs.
 pub const PREFETCH_WINDOW: usize = 32;
