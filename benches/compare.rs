@@ -4,6 +4,11 @@
 //! `cargo bench --bench compare -- --quick` for a look, `-- --part all` for a record, `-- --help` for the rest. Without an
 //! option it says so and ends, so that a plain `cargo bench` passes it by. All the work is in `compare/`.
 
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "cargo sets cfg(test) for bench targets but brings no harness: the parts' tests run, and dead code is found, in tests/compare.rs"
+)]
 #[path = "compare/mod.rs"]
 mod compare;
 #[path = "floor.rs"]

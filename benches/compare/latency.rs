@@ -324,7 +324,10 @@ mod tests {
     #[test]
     fn the_schedule_does_not_drift() {
         let load = load_without_connections(30_000.0);
-        assert_eq!((load.due_ns(0), load.due_ns(30_000), load.due_ns(90_000_000)), (0, 1_000_000_000, 3_000_000_000_000));
+        assert_eq!(
+            (load.due_ns(0), load.due_ns(30_000), load.due_ns(90_000_000)),
+            (0, 1_000_000_000, 3_000_000_000_000)
+        );
     }
 
     #[test]

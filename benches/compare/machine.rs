@@ -63,7 +63,10 @@ fn output(command: &mut Command) -> Option<String> {
 /// The value of `name : value` in `/proc/cpuinfo` and its like.
 fn field(text: &str, name: &str) -> Option<String> {
     let fields = text.lines().filter_map(|line| line.split_once(':'));
-    fields.map(|(key, value)| (key.trim(), value.trim())).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+    fields
+        .map(|(key, value)| (key.trim(), value.trim()))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned())
 }
 
 fn parse_memory(text: &str) -> Option<u64> {

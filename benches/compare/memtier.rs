@@ -119,8 +119,7 @@ mod tests {
             "Totals": {"Count": 1000, "Ops/sec": 5000.25, "Latency": 0.2, "Time-Serie": {"0": {"Count": 5}},
                 "Percentile Latencies": {"p50.00": 0.111, "p99.00": 0.5, "p99.900": 1.25,
                     "Histogram log format": {"Compressed Histogram": "HISTFAAA"}}}}}"#;
-        let expected =
-            Sample { requests_per_second: 5000.25, cpu_us: 9.0, p50_ms: 0.111, p99_ms: 0.5, p999_ms: 1.25 };
+        let expected = Sample { requests_per_second: 5000.25, cpu_us: 9.0, p50_ms: 0.111, p99_ms: 0.5, p999_ms: 1.25 };
         assert_eq!(parse(text, 9_000.0), Ok(expected));
     }
 

@@ -128,9 +128,10 @@ fn commands(options: &Options, programs: &Programs) -> Result<Vec<ServerCommand>
     let built_in = |name: &str| {
         let text = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let (program, arguments): (Vec<String>, &[&str]) = match name {
-            "ringfort" => {
-                (vec![programs.ringfort.clone()], &["--port", "PORT", "--bind", "127.0.0.1", "--shards", "1", "--save", ""])
-            }
+            "ringfort" => (
+                vec![programs.ringfort.clone()],
+                &["--port", "PORT", "--bind", "127.0.0.1", "--shards", "1", "--save", ""],
+            ),
             "redis" if process::is_on_path("redis-server") => (
                 text(&["redis-server"]),
                 &["--port", "PORT", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],

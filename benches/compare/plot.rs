@@ -203,10 +203,7 @@ mod tests {
     #[test]
     fn a_line_per_server() {
         let points = vec![(0.0, 0.05), (0.5, 0.1), (0.999, 2.0)];
-        let both = [
-            Curve { name: "a".to_owned(), points },
-            Curve { name: "b".to_owned(), points: vec![(0.5, 0.2)] },
-        ];
+        let both = [Curve { name: "a".to_owned(), points }, Curve { name: "b".to_owned(), points: vec![(0.5, 0.2)] }];
         let svg = curves("latency", &both);
         assert_eq!(svg.matches("<polyline").count(), 2);
         assert!(svg.contains("0.01 ms") && svg.contains("10 ms") && svg.contains("99.9 %"), "{svg}");

@@ -56,7 +56,8 @@ impl Report {
         let mut pictures = Vec::new();
         if !self.throughput.is_empty() {
             let cpu = self.panels(|sample| sample.cpu_us);
-            pictures.push(("cpu", bars("CPU time of the server per request, µs (less is better)", &self.names(), &cpu)));
+            pictures
+                .push(("cpu", bars("CPU time of the server per request, µs (less is better)", &self.names(), &cpu)));
             let rate = self.panels(|sample| sample.requests_per_second);
             pictures.push(("throughput", bars("Requests per second (more is better)", &self.names(), &rate)));
         }
@@ -96,7 +97,7 @@ impl Report {
             .commands
             .iter()
             .zip(&self.versions)
-            .map(|(command, version)| json!({"name": command.name, "command": command.words, "version": version}))
+            .map(|(command, version)| json!({"name": command.name, "command": quoted(&command.words), "version": version}))
             .collect();
         let options = &self.options;
         json!({
@@ -123,9 +124,9 @@ impl Report {
                 })
             })
         };
-        let servers = self.by_name(case.samples.iter().zip(&case.failures).map(|(samples, failure)| {
-            json!({"rounds": samples.iter().map(sample).collect::<Vec<_>>(), "failure": failure})
-        }));
+        let servers = self.by_name(case.samples.iter().zip(&case.failures).map(
+            |(samples, failure)| json!({"rounds": samples.iter().map(sample).collect::<Vec<_>>(), "failure": failure}),
+        ));
         json!({
             "pipeline": case.pipeline, "test": case.test, "requests": case.requests, "servers": servers,
             "command_line": throughput::command_line(&self.options, case.pipeline, &case.test),
@@ -188,7 +189,8 @@ impl Report {
         let mut text = String::new();
         self.write_head(&mut text, stem);
         let pictures: Vec<&str> = self.pictures().iter().map(|(suffix, _)| *suffix).collect();
-        for (part, suffix) in [(Part::Throughput, "cpu"), (Part::Throughput, "throughput"), (Part::Latency, "latency")] {
+        for (part, suffix) in [(Part::Throughput, "cpu"), (Part::Throughput, "throughput"), (Part::Latency, "latency")]
+        {
             if self.options.wants(part) && pictures.contains(&suffix) {
                 let _ = writeln!(text, "![{suffix}]({stem}-{suffix}.svg)\n");
             }
@@ -217,7 +219,8 @@ impl Report {
         let gib = machine.memory_bytes as f64 / f64::from(1 << 30);
         let _ = writeln!(text, "* Machine: {} × {}, {gib:.0} GiB, {}", machine.cpus, machine.cpu, machine.kernel);
         let _ = writeln!(text, "* Load average before and after: {} and {}", machine.load, self.load_after);
-        let _ = writeln!(text, "* Ringfort at commit {} (+ means: with changes), {}", machine.commit, machine.benchmark);
+        let _ =
+            writeln!(text, "* Ringfort at commit {} (+ means: with changes), {}", machine.commit, machine.benchmark);
         for (command, version) in self.commands.iter().zip(&self.versions) {
             let version = version.as_ref().map(|version| format!(" (says version {version})")).unwrap_or_default();
             let _ = writeln!(text, "* {}: `{}`{version}", command.name, quoted(&command.words));
@@ -231,8 +234,8 @@ impl Report {
             "* {} rounds, interleaved; {pins}; {} connections, {} thread(s), {} keys, values of {} bytes",
             options.rounds, options.clients, options.threads, options.keys, options.size
         );
-        let asked = quoted(self.words.get(1..).unwrap_or_default());
-        let _ = writeln!(text, "* Asked with `cargo bench --bench compare -- {}`", asked.replace(" --bench", ""));
+        let asked: Vec<String> = self.words.iter().skip(1).filter(|word| *word != "--bench").cloned().collect();
+        let _ = writeln!(text, "* Asked with `cargo bench --bench compare -- {}`", quoted(&asked));
         let _ = writeln!(text, "* Raw figures: [{stem}.json]({stem}.json); how to repeat: [README.md](README.md)\n");
     }
 
@@ -256,7 +259,8 @@ impl Report {
                     continue;
                 }
                 let number = |figure: fn(&throughput::Sample) -> f64, decimals| {
-                    median(&present(&case.figures(server, figure))).map_or("–".to_owned(), |value| decimal(value, decimals))
+                    median(&present(&case.figures(server, figure)))
+                        .map_or("–".to_owned(), |value| decimal(value, decimals))
                 };
                 let ratio = |figure: fn(&throughput::Sample) -> f64| {
                     ratio_text(&case.figures(0, figure), &case.figures(server, figure))
@@ -288,7 +292,10 @@ impl Report {
             options.seconds,
             during.unwrap_or_default()
         );
-        let _ = writeln!(text, "| server | p50 | p90 | p99 | p99.9 | max | sent late p99.9 | answered | errors | unanswered |");
+        let _ = writeln!(
+            text,
+            "| server | p50 | p90 | p99 | p99.9 | max | sent late p99.9 | answered | errors | unanswered |"
+        );
         let _ = writeln!(text, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
         for (command, series) in self.commands.iter().zip(&self.latency) {
             let _ = write!(text, "| {} |", command.name);
@@ -323,7 +330,10 @@ impl Report {
              ratio is {}'s divided by that server's.\n",
             self.commands[0].name
         );
-        let _ = writeln!(text, "| server | bytes/key | ratio | empty MiB | full MiB | fill s |\n|---|---:|---:|---:|---:|---:|");
+        let _ = writeln!(
+            text,
+            "| server | bytes/key | ratio | empty MiB | full MiB | fill s |\n|---|---:|---:|---:|---:|---:|"
+        );
         let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         for (command, fill) in self.commands.iter().zip(&self.memory) {
             let _ = match fill {
@@ -432,11 +442,13 @@ fn decimal(value: f64, decimals: usize) -> String {
     grouped + rest
 }
 
-/// Words as one would type them.
+/// Words as one would type them in the package's folder.
 fn quoted(words: &[String]) -> String {
     let quote = |word: &String| {
-        let is_plain = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./=,:+".contains(&byte));
-        if is_plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+        let word = word.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/")).unwrap_or(word);
+        let is_plain =
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./=,:+".contains(&byte));
+        if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
     };
     words.iter().map(quote).collect::<Vec<_>>().join(" ")
 }

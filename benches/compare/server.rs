@@ -166,10 +166,11 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// SIGTERM by process id, and SIGKILL when that does not end it in time.
+    /// SIGTERM by process id, and SIGKILL when that does not end it in time. A process that has ended is let be: its id may
+    /// be another's by now.
     fn drop(&mut self) {
-        let terminated = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
-        if terminated.is_ok_and(|status| status.success()) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
             look_until(Instant::now() + STOP_TIMEOUT, || self.child.try_wait().ok().flatten());
         }
         end(&mut self.child);
