@@ -2,6 +2,7 @@
 
 use super::context::{Context, SessionContext};
 use super::error::CommandError;
+use super::keys::FindRequestKeys;
 use super::request::ControlRequest;
 
 /// A handler of a command that works on keys.
@@ -104,19 +105,21 @@ flags! {
     FAST = 12, "fast";
     /// Allowed before authentication.
     NO_AUTH = 13, "no_auth";
-    /// May be replicated although it is not a write.
-    MAY_REPLICATE = 14, "may_replicate";
+    /// It takes keys, but need not have any.
+    NO_MANDATORY_KEYS = 19, "no_mandatory_keys";
+    /// Not while an asynchronous load is running.
+    NO_ASYNC_LOADING = 18, "no_async_loading";
     /// Not inside a transaction.
     NO_MULTI = 15, "no_multi";
-    /// Its keys must be found by more than their positions.
+    /// Its keys are not all in one range of arguments. Follows from the key specifications; rows need not say it.
     MOVABLE_KEYS = 16, "movablekeys";
     /// Allowed while a script runs for too long.
     ALLOW_BUSY = 17, "allow_busy";
-    /// Not while an asynchronous load is running.
-    NO_ASYNC_LOADING = 18, "no_async_loading";
 }
 
 impl Flags {
+    /// May be replicated although it is not a write. Not shown by COMMAND INFO.
+    pub const MAY_REPLICATE: Flags = Flags(1 << 14);
     /// Only as far as `enable-debug-command` allows. Not shown by COMMAND INFO.
     pub const PROTECTED: Flags = Flags(1 << 30);
     /// The subcommands are an inner matter: COMMAND does not show them, and a subcommand that has no row (or not with this
@@ -194,6 +197,11 @@ categories! {
 }
 
 impl Categories {
+    /// The category of this name, in any case.
+    pub fn of_name(name: &[u8]) -> Option<Categories> {
+        let found = Categories::NAMES.iter().find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name))?;
+        Some(found.0)
+    }
     /// No category.
     pub const NONE: Categories = Categories(0);
     /// Both sets together.
@@ -286,6 +294,10 @@ pub struct Command {
     pub tips: &'static [&'static str],
     /// Documentation flags and replacement of a deprecated command: version since, what replaces it.
     pub deprecated: Option<(&'static str, &'static str)>,
+    /// A command that servers use among themselves ("syscmd").
+    pub internal: bool,
+    /// Finds the keys where `keys` is incomplete or has variable flags.
+    pub find_keys: Option<FindRequestKeys>,
     /// Its subcommands.
     pub subcommands: &'static [Command],
 }
@@ -307,6 +319,8 @@ impl Command {
         history: &[],
         tips: &[],
         deprecated: None,
+        internal: false,
+        find_keys: None,
         subcommands: &[],
     };
 }

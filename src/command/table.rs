@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use super::spec::{BeginSearch, Command, FindKeys, Flags, Run};
+use super::spec::{BeginSearch, Categories, Command, FindKeys, Flags, Run};
 
 /// Every family's rows.
 const FAMILIES: &[&[Command]] = &[
+    super::introspect::COMMANDS,
     super::key::COMMANDS,
     super::key::database::COMMANDS,
     super::key::expire::COMMANDS,
@@ -70,9 +71,13 @@ pub struct Row {
     pub id: usize,
     /// "get", "client|list".
     pub full_name: &'static str,
+    /// The row's flags with those that follow from its keys.
+    pub flags: Flags,
+    /// The row's ACL categories with those that follow from its flags.
+    pub categories: Categories,
     /// The container of a subcommand.
     pub parent: Option<&'static str>,
-    /// Argument of the first key, 0 without keys.
+    /// Argument of the first key, 0 without keys or when no range has them.
     pub first_key: usize,
     /// The last key: an argument, or negative from the end.
     pub last_key: i32,
@@ -104,10 +109,12 @@ impl Row {
             Some(parent) if hidden => parent,
             Some(parent) => Box::leak([parent, "|", command.name].concat().into_boxed_str()),
         };
-        let (first_key, last_key, key_step) = legacy_range(command);
+        let LegacyRange { first_key, last_key, key_step, movable } = legacy_range(command);
+        let flags = if movable { command.flags.and(Flags::MOVABLE_KEYS) } else { command.flags };
+        let categories = all_categories(command);
         let subcommands =
             command.subcommands.iter().map(|sub| Row::derive(sub, Some(command), next_id)).collect();
-        Row { command, id, full_name, parent, first_key, last_key, key_step, subcommands }
+        Row { command, id, full_name, flags, categories, parent, first_key, last_key, key_step, subcommands }
     }
 
     /// The arguments that are keys by the legacy range, for `count` arguments.
@@ -126,32 +133,70 @@ impl Row {
         if arity >= 0 { count == arity as usize } else { count >= arity.unsigned_abs() as usize }
     }
 
+    /// The subcommands that COMMAND shows.
+    pub fn visible_subcommands(&'static self) -> &'static [Row] {
+        if self.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) { &[] } else { &self.subcommands }
+    }
+
     /// The subcommand of this name, in any case.
     pub fn subcommand(&'static self, name: &[u8]) -> Option<&'static Row> {
         self.subcommands.iter().find(|row| row.command.name.as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
-/// First key, last key and step as COMMAND INFO shows them: from the first key specification that is a range.
-fn legacy_range(command: &Command) -> (usize, i32, usize) {
-    for spec in command.keys {
-        if let (BeginSearch::Index(first), FindKeys::Range { last, step, .. }) = (spec.begin, spec.find) {
-            let mut end = if last < 0 { last } else { first as i32 + last };
-            let mut step = step;
-            // Adjoining single keys (RENAME) are one range.
-            for next in command.keys {
-                if let (BeginSearch::Index(at), FindKeys::Range { last: 0, .. }) = (next.begin, next.find)
-                    && end >= 0
-                    && at as i32 == end + 1
-                {
-                    end = at as i32;
-                    step = 1;
-                }
-            }
-            return (first, end, step);
+/// First key, last key and step as COMMAND INFO shows them, and whether that is less than the specifications tell.
+struct LegacyRange {
+    first_key: usize,
+    last_key: i32,
+    key_step: usize,
+    movable: bool,
+}
+
+/// Redis' rule (populateCommandLegacyRangeSpec): a single range is taken as it is; of several, plain ranges (step 1) that
+/// adjoin each other become one, and whatever else there is makes the keys movable.
+fn legacy_range(command: &Command) -> LegacyRange {
+    let ranges = command.keys.iter().filter_map(|spec| match (spec.begin, spec.find) {
+        (BeginSearch::Index(first), FindKeys::Range { last, step, .. }) => {
+            Some((first, if last < 0 { last } else { first as i32 + last }, step))
+        }
+        _ => None,
+    });
+    let mut movable = command.keys.iter().any(|spec| spec.has("incomplete")) || ranges.clone().count() < command.keys.len();
+    if let ([_], Some((first_key, last_key, key_step))) = (command.keys, ranges.clone().next()) {
+        return LegacyRange { first_key, last_key, key_step, movable };
+    }
+    let mut joined: Option<(usize, i32)> = None;
+    for (first, last, step) in ranges {
+        let adjoins = joined.is_none_or(|(_, end)| end == first as i32 - 1);
+        if step != 1 || !adjoins {
+            movable = true;
+            continue;
+        }
+        joined = Some((joined.map_or(first, |(begin, _)| begin), last));
+    }
+    match joined {
+        Some((first_key, last_key)) => LegacyRange { first_key, last_key, key_step: 1, movable },
+        None => LegacyRange { first_key: 0, last_key: 0, key_step: 0, movable },
+    }
+}
+
+/// Redis' rule (setImplicitACLCategories) for the categories that follow from flags.
+fn all_categories(command: &Command) -> Categories {
+    let mut categories = command.categories;
+    let scripting = categories.has(Categories::SCRIPTING);
+    for (flag, implied) in [
+        (Flags::WRITE, Categories::WRITE),
+        (Flags::READONLY, if scripting { Categories::NONE } else { Categories::READ }),
+        (Flags::ADMIN, Categories::ADMIN.and(Categories::DANGEROUS)),
+        (Flags::PUBSUB, Categories::PUBSUB),
+        (Flags::FAST, Categories::FAST),
+        (Flags::BLOCKING, Categories::BLOCKING),
+    ] {
+        if command.flags.has(flag) {
+            categories = categories.and(implied);
         }
     }
-    (0, 0, 0)
+    if categories.has(Categories::FAST) { categories } else { categories.and(Categories::SLOW) }
 }
 
 impl Table {
@@ -189,6 +234,18 @@ impl Table {
         }
     }
 
+    /// The row of a full name in any case: "get", "client|list". A container's own name is the container.
+    pub fn find_full(&'static self, name: &[u8]) -> Option<&'static Row> {
+        match memchr::memchr(b'|', name) {
+            None => self.find(name),
+            Some(at) => {
+                let container = self.find(&name[..at])?;
+                let row = container.subcommand(&name[at + 1..])?;
+                (!container.visible_subcommands().is_empty()).then_some(row)
+            }
+        }
+    }
+
     /// All commands, sorted by name.
     pub fn rows(&'static self) -> &'static [Row] {
         &self.rows
@@ -197,6 +254,11 @@ impl Table {
     /// Commands and subcommands together: one more than the highest `Row::id`.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// The rows that COMMAND shows, subcommands after their containers.
+    pub fn visible_rows(&'static self) -> impl Iterator<Item = &'static Row> {
+        self.rows.iter().flat_map(|row| std::iter::once(row).chain(row.visible_subcommands()))
     }
 
     /// All rows, subcommands after their containers.

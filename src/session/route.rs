@@ -1,10 +1,10 @@
 //! Where a request goes, decided from its row and its keys; deciding and doing are apart.
 
 use crate::command::args::Args;
-use crate::command::spec::{BeginSearch, FindKeys, Run};
+use crate::command::keys;
+use crate::command::spec::{Flags, Run};
 use crate::command::table::Row;
 use crate::keyspace::KeyHasher;
-use crate::stdx::number;
 
 /// Where a request runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub fn route(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
 
 #[inline]
 fn keyed(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
-    if row.first_key == 0 || row.first_key >= args.len() {
-        return by_count(row, args, hasher);
+    if row.first_key == 0 || row.flags.has(Flags::MOVABLE_KEYS) || row.first_key >= args.len() {
+        return by_specs(row, args, hasher);
     }
     let first = hasher.key(args.get(row.first_key));
     let shard = hasher.shard_of(&first);
@@ -50,32 +50,22 @@ fn keyed(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
     if shards.is_power_of_two() { Route::Shard { shard, hash: first.hash } } else { Route::Shards(shards) }
 }
 
-/// Keys that stand behind their number (LMPOP and its kin).
-fn by_count(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
+/// Keys that no single range of arguments has (ZUNIONSTORE, LMPOP, XREAD and their kin).
+fn by_specs(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
     let mut shards = 0u64;
-    let mut hash = 0;
-    for spec in row.command.keys {
-        let (BeginSearch::Index(begin), FindKeys::KeyNumber { count_index, first_key, step }) = (spec.begin, spec.find)
-        else {
-            continue;
-        };
-        let Some(count) = (begin + count_index < args.len())
-            .then(|| number::parse_i64(args.get(begin + count_index)))
-            .flatten()
-            .filter(|&count| count > 0)
-        else {
-            continue;
-        };
-        for at in (begin + first_key..args.len()).step_by(step.max(1)).take(count as usize) {
-            let key = hasher.key(args.get(at));
-            if shards == 0 {
-                hash = key.hash;
-            }
-            shards |= 1 << hasher.shard_of(&key);
-        }
-    }
+    let mut first = None;
+    keys::visit_keys(row.command, args, |at| {
+        let key = hasher.key(args.get(at));
+        first.get_or_insert(key.hash);
+        shards |= 1 << hasher.shard_of(&key);
+    });
+    // Handlers take `hash` for that of the argument `row.first_key`, if there is one; else it is only for prefetching.
+    let hash = match row.first_key {
+        at if at > 0 && at < args.len() => hasher.key(args.get(at)).hash,
+        _ => first.unwrap_or(0),
+    };
     match shards {
-        0 => Route::Shard { shard: 0, hash: 0 },
+        0 => Route::Shard { shard: 0, hash },
         one if one.is_power_of_two() => Route::Shard { shard: one.trailing_zeros() as usize, hash },
         several => Route::Shards(several),
     }

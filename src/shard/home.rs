@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::command::context::{Context, Keyspaces};
+use crate::command::keys;
 use crate::command::spec::{Flags, Merge, Run, Scatter};
 use crate::command::table::Row;
 use crate::config::Config;
@@ -206,14 +207,13 @@ impl Exchange {
         let args = batch.args(index);
         let hasher = self.hasher.clone();
         let own = self.own();
-        if command.row.first_key == 0 {
-            // A command over the whole shard (SCAN's part) waits for every hold.
-            return true;
-        }
-        command.row.key_arguments(args.len()).any(|at| {
+        // A command over the whole shard (SCAN's part) waits for every hold.
+        let mut held = command.row.command.keys.is_empty();
+        keys::visit_keys(command.row.command, args, |at| {
             let key = hasher.key(args.get(at));
-            own.holds.blocks(command.database, key.hash, key.bytes, exclusive, None)
-        })
+            held |= own.holds.blocks(command.database, key.hash, key.bytes, exclusive, None);
+        });
+        held
     }
 
     /// Phase 1: holds the items' keys or refuses; reads or checks in the same step.
