@@ -20,8 +20,9 @@ pub const COMMANDS: &[Command] = &[
             ..spec::one(&["RW", "access", "update", "variable_flags"])
         }],
         summary: "Sets the string value of a key, whatever it held before.",
-        syntax: "key value [condition(NX | XX)] [GET] [expiration(EX seconds:integer | PX milliseconds:integer | \
-                 EXAT unix-time-seconds:unix-time | PXAT unix-time-milliseconds:unix-time | KEEPTTL)]",
+        syntax: "key value [condition(NX | XX)@2.6.12] [GET@6.2.0] [expiration(EX seconds:integer@2.6.12 | \
+                 PX milliseconds:integer@2.6.12 | EXAT unix-time-seconds:unix-time@6.2.0 | \
+                 PXAT unix-time-milliseconds:unix-time@6.2.0 | KEEPTTL@6.0.0)]",
         history: &[
             ("2.6.12", "Takes the options `EX`, `PX`, `NX` and `XX`."),
             ("6.0.0", "Takes the option `KEEPTTL`."),
