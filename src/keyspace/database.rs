@@ -158,9 +158,9 @@ impl Keyspace {
     /// As `read`, for a boxed value that is shared with a reply (`LongString::share` needs to change it).
     pub fn read_boxed(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<&mut Value> {
         let mut pointer = self.find_live(database, key, turn.now_ms)?;
-        // SAFETY: sole access through the `&mut self` borrow, which the returned reference keeps.
         let value: *mut Value = pointer.boxed_mut()?;
-        unsafe { Some(&mut *value) }
+        // SAFETY: sole access through the `&mut self` borrow, which the returned reference keeps.
+        Some(unsafe { &mut *value })
     }
 
     /// Looks the key up and removes it when its time has come.
@@ -188,7 +188,7 @@ impl Keyspace {
     /// Takes an entry out of its tables and frees it; a boxed value goes to the graveyard.
     pub(super) fn remove_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) {
         if let Some(value) = self.unlink_entry(database, hash, pointer) {
-            self.graveyard.bury(value);
+            self.graveyard.bury(*value);
         }
     }
 

@@ -46,8 +46,8 @@ impl Graveyard {
     }
 
     /// Takes a value to free.
-    pub fn bury(&mut self, value: Box<Value>) {
-        let Value::String(string) = *value;
+    pub fn bury(&mut self, value: Value) {
+        let Value::String(string) = value;
         if string.memory_bytes() > FREE_AT_ONCE_BYTES_MAX
             && let Some(buffer) = Buffer::of(string)
         {
@@ -88,7 +88,7 @@ impl Graveyard {
             // SAFETY: the table held the only pointer to the entry that anyone will look behind (the index of its
             // expiries went with the database, and is freed without looking), and has just given it up.
             if let Some(value) = unsafe { EntryPointer::from_raw(at).destroy() } {
-                self.bury(value);
+                self.bury(*value);
             }
         });
         if more {
@@ -151,7 +151,7 @@ mod tests {
     const BIG_BYTES: usize = 3 * SLICE_BYTES + 12_345;
 
     fn bury(graveyard: &mut Graveyard, string: LongString) {
-        graveyard.bury(Box::new(Value::String(string)));
+        graveyard.bury(Value::String(string));
     }
 
     /// Which of the buffer's pages still hold what was written.
