@@ -154,7 +154,7 @@ fn server(page: &mut Page, facts: &Facts<'_>) {
     page.line("os", &server.machine);
     page.line("arch_bits", usize::BITS);
     page.line("monotonic_clock", "POSIX clock_gettime");
-    page.line("multiplexing_api", &server.multiplexing_api);
+    page.line("multiplexing_api", server.multiplexing_api.split(' ').next().unwrap_or_default());
     page.line("atomicvar_api", "c11-builtin");
     page.line("gcc_version", "0.0.0");
     page.line("process_id", std::process::id());
@@ -397,7 +397,8 @@ fn error_stats(page: &mut Page, facts: &Facts<'_>) {
 
 fn ringfort(page: &mut Page, facts: &Facts<'_>) {
     page.line("shards", facts.server.cores.len());
-    page.line("driver", &facts.server.multiplexing_api);
+    // Clients take commas for lists.
+    page.line("driver", facts.server.multiplexing_api.replace(", ", " "));
     for (index, core) in facts.server.cores.iter().enumerate() {
         page.line(
             &format!("core{index}"),

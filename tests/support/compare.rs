@@ -100,7 +100,18 @@ pub const ALLOWANCES: &[Allowance] = &[
 ];
 
 /// Error texts that mean the same: ours, that of redis-server 7.0, why. Each stands for a decision to follow a newer Redis.
-pub const ERROR_VARIANTS: &[(&str, &str, &str)] = &[];
+pub const ERROR_VARIANTS: &[(&str, &str, &str)] = &[
+    (
+        "ERR Invalid number of arguments specified for command",
+        "ERR wrong number of arguments for 'command|getkeys' command",
+        "7.0.15 wants three words after COMMAND GETKEYS, 7.2 and later two (arity -3)",
+    ),
+    (
+        "ERR Client names cannot contain spaces, newlines or special characters.",
+        "WRONGPASS invalid username-password pair or user is disabled.",
+        "HELLO AUTH SETNAME: 7.2 and later check the name before the password",
+    ),
+];
 
 /// The tolerance for a request, if any rule is about it.
 pub fn tolerance(request: &Request) -> Option<Tolerance> {
