@@ -122,7 +122,7 @@ mod tests {
         }
         match admit(client, config, None, Args::new(request.as_bytes(), &ranges, &[])) {
             Admission::Run(_) => None,
-            Admission::Refuse(error, _) => Some(error.text().into_owned()),
+            Admission::Refuse(error, _) => Some(String::from_utf8_lossy(&error.text()).into_owned()),
             Admission::Attack => Some("attack".into()),
         }
     }
