@@ -15,7 +15,23 @@ type Allowed = (&'static str, &'static str, &'static str);
 /// The version that `ALLOWED` is written for.
 const ORACLE: (u32, u32) = (7, 0);
 
-const ALLOWED: &[Allowed] = &[];
+const ALLOWED: &[Allowed] = &[
+    ("client|kill", "syntax", "7.4 names its arguments anew and has MAXAGE"),
+    ("client|list", "syntax", "7.4 names its arguments anew"),
+    ("client|pause", "since", "7.4 says 3.0.0"),
+    ("client|reply", "syntax", "7.4 names its arguments anew"),
+    ("client|setname", "tips", "came with 7.2"),
+    ("client|unblock", "syntax", "7.4 names its arguments anew"),
+    ("config|get", "syntax", "7.4 names its arguments anew"),
+    ("config|resetstat", "tips", "came with 7.2"),
+    ("config|rewrite", "tips", "came with 7.2"),
+    ("config|set", "syntax", "7.4 names its arguments anew"),
+    ("hello", "syntax", "7.4 names its arguments anew"),
+    ("quit", "doc_flags", "deprecated since 7.2"),
+    ("quit", "deprecated_since", "deprecated since 7.2"),
+    ("quit", "replaced_by", "deprecated since 7.2"),
+    ("shutdown", "syntax", "7.4 names its arguments anew"),
+];
 
 // ---- replies as tables of fields ----
 
