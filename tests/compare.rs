@@ -44,6 +44,28 @@ fn a_run_of_everything_leaves_a_record() {
     std::fs::remove_dir_all(&out).expect("the record can be removed");
 }
 
+/// A stall of 300 ms in one second of load holds up three requests in ten, by 150 ms on average: the last tenth waited for
+/// more than 100 ms. A client that waits for each reply before the next request would see five slow ones in 500.
+#[test]
+fn a_stall_shows_in_all_requests_it_held_up() {
+    if support::server::skip_without_redis() {
+        return;
+    }
+    let out = std::env::temp_dir().join(format!("ringfort-compare-stall-{}", std::process::id()));
+    let line = "compare --quick --no-pin --part latency --keys 1000 --rate 500 --rate-clients 5 --out";
+    let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    words.push(out.display().to_string());
+    words.extend(["--during", "DEBUG SLEEP 0.3"].map(str::to_owned));
+    words.push("redis=redis-server --port PORT --save '' --enable-debug-command yes".to_owned());
+    let programs = Programs { ringfort: "rf".to_owned(), floor: None, scratch: env!("CARGO_TARGET_TMPDIR").into() };
+    let tables = compare::run(&words, &programs).expect("the tool runs");
+    let raw = std::fs::read_to_string(tables.with_extension("json")).expect("the raw figures were written");
+    let raw: serde_json::Value = serde_json::from_str(&raw).expect("they are JSON");
+    let round = &raw["latency"]["servers"]["redis"]["rounds"][0];
+    assert!(round["p90_ms"].as_f64().is_some_and(|latency| latency > 100.0), "{round}");
+    std::fs::remove_dir_all(&out).expect("the record can be removed");
+}
+
 #[test]
 fn a_wrong_command_line_says_what_is_wrong() {
     let programs = Programs { ringfort: "rf".to_owned(), floor: None, scratch: std::env::temp_dir() };

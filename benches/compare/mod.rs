@@ -112,14 +112,17 @@ fn measure(report: &mut Report, scratch: &Path) -> Result<(), String> {
 
 fn tell_case(servers: &[Server], case: &throughput::Case) {
     for (index, server) in servers.iter().enumerate() {
+        let (pipeline, test, name) = (case.pipeline, &case.test, &server.name);
+        if let Some(reason) = &case.failures[index] {
+            println!("P={pipeline:<3} {test:10} {name:12} failed: {reason}");
+            continue;
+        }
         let median = |figure: fn(&throughput::Sample) -> f64| {
             let figures: Vec<f64> = case.figures(index, figure).into_iter().flatten().collect();
-            statistics::median(&figures).unwrap_or(f64::NAN)
+            statistics::median(&figures).unwrap_or_default()
         };
         let (rate, cpu_us) = (median(|sample| sample.requests_per_second), median(|sample| sample.cpu_us));
-        let failure = case.failures[index].as_deref().unwrap_or_default();
-        let (pipeline, test) = (case.pipeline, &case.test);
-        println!("P={pipeline:<3} {test:10} {:12} {rate:>11.0} requests/s {cpu_us:7.3} µs {failure}", server.name);
+        println!("P={pipeline:<3} {test:10} {name:12} {rate:>11.0} requests/s {cpu_us:7.3} µs");
     }
 }
 

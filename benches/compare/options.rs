@@ -13,6 +13,8 @@ const REQUESTS_UNPIPELINED: u64 = 250_000;
 /// Requests of one run per unit of pipeline depth, and at most.
 const REQUESTS_PER_DEPTH: u64 = 100_000;
 const REQUESTS_MAX: u64 = 4_000_000;
+/// `--quick` makes do with this part of the requests.
+const QUICK_FRACTION: u64 = 5;
 
 /// A part of the comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -47,7 +49,7 @@ pub struct Options {
     /// Parts to run.
     #[arg(long, value_delimiter = ',', default_value = "all")]
     pub part: Vec<Part>,
-    /// Smoke test of half a minute: caps rounds, requests, keys and seconds; the record goes to the target folder.
+    /// Smoke test of half a minute: one round, fewer requests, keys and seconds; the record goes to the target folder.
     #[arg(long)]
     pub quick: bool,
     /// Rounds that count; one more is run first to warm up.
@@ -128,7 +130,6 @@ impl Options {
     /// The limits of `--quick`.
     fn cap(&mut self) {
         self.rounds = self.rounds.min(1);
-        self.requests = Some(self.requests.unwrap_or(20_000).min(20_000));
         self.keys = self.keys.min(10_000);
         self.memory_keys = self.memory_keys.min(100_000);
         self.seconds = self.seconds.min(1);
@@ -142,10 +143,11 @@ impl Options {
 
     /// Requests of one run at this pipeline depth.
     pub fn requests_at(&self, pipeline: u32) -> u64 {
-        self.requests.unwrap_or_else(|| match pipeline {
+        let of_a_record = match pipeline {
             1 => REQUESTS_UNPIPELINED,
             depth => (REQUESTS_PER_DEPTH * u64::from(depth)).min(REQUESTS_MAX),
-        })
+        };
+        self.requests.unwrap_or(if self.quick { of_a_record / QUICK_FRACTION } else { of_a_record })
     }
 
     /// CPUs of the servers, unless nothing is pinned.
@@ -260,6 +262,7 @@ mod tests {
         assert!(options.wants(Part::Latency) && options.wants(Part::Memory) && !options.wants(Part::Throughput));
         assert_eq!((options.server_pin(), options.requests_at(64), options.rounds), (None, 500, 1));
         assert_eq!((options.servers.as_slice(), options.seconds), (&["redis".to_owned()][..], 1));
+        assert_eq!(read(&["--quick"]).expect("valid").requests_at(1), 50_000);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use super::plot::{Curve, Panel, bars, curves};
 use super::statistics::{median, ratio_by_round};
 use super::{memtier, throughput};
 
+/// Of a failure's text, in a table; the raw figures have all of it.
+const CELL_CHARACTERS_MAX: usize = 100;
+
 /// Everything one call of the tool found out.
 #[derive(Debug)]
 pub struct Report {
@@ -453,9 +456,10 @@ fn quoted(words: &[String]) -> String {
     words.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// Fit for a cell of a table.
+/// Fit for a cell of a table, which a server's error text may not be.
 fn one_line(text: &str) -> String {
-    text.replace(['\n', '\r'], " ").replace('|', "\\|")
+    let start: String = text.chars().take(CELL_CHARACTERS_MAX).collect();
+    start.replace(['\n', '\r'], " ").replace('|', "\\|")
 }
 
 #[cfg(test)]

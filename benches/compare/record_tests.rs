@@ -120,4 +120,6 @@ fn texts() {
         assert_eq!(decimal(value, decimals), expected);
     }
     assert_eq!(quoted(&["a".to_owned(), String::new(), "it's".to_owned()]), r"a '' 'it'\''s'");
+    assert_eq!(one_line("a|b\nc"), "a\\|b c");
+    assert_eq!(one_line(&"é".repeat(500)).chars().count(), CELL_CHARACTERS_MAX);
 }
