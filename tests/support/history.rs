@@ -286,6 +286,12 @@ impl Generator {
         Generator { random, keys, next_value: 100, weights }
     }
 
+    /// Lets the values of several generators (below 64) differ.
+    pub fn with_values_from(mut self, number: u64) -> Generator {
+        self.next_value += number * 1_000_000;
+        self
+    }
+
     fn key(&mut self) -> Key {
         self.random.below(self.keys as u64) as usize
     }
