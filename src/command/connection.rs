@@ -101,7 +101,7 @@ pub const COMMANDS: &[Command] = &[
         group: "connection",
         summary: "Authenticates the connection.",
         complexity: "O(N), N passwords of the user",
-        syntax: "[username] password",
+        syntax: "[username@6.0.0] password",
         history: &[("6.0.0", "May name a user.")],
         ..Command::BASE
     },
@@ -234,7 +234,9 @@ fn hello(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     if let Some((user, given)) = greeting.credentials {
         authenticate(context, user, given)?;
     }
-    if must_authenticate(context.client, context.config) {
+    // Stricter than for other commands, as in Redis: a client that connected while a password was needed gives one here
+    // even when none is needed any more.
+    if !context.client.authenticated {
         return Err(CommandError::Text(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
              <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
@@ -265,8 +267,7 @@ fn read_greeting<'a>(context: &SessionContext<'a>) -> Result<Greeting<'a>, Comma
             greeting.name = Some(args.get(at + 1));
             at += 2;
         } else {
-            let option = String::from_utf8_lossy(args.get(at));
-            return Err(CommandError::Owned(["ERR Syntax error in HELLO option '", &option, "'"].concat()));
+            return Err(CommandError::quoting("ERR Syntax error in HELLO option '", args.get(at), "'"));
         }
     }
     Ok(greeting)

@@ -118,13 +118,13 @@ flags! {
 }
 
 impl Flags {
+    /// May be replicated although it is not a write. Not shown by COMMAND INFO.
+    pub const MAY_REPLICATE: Flags = Flags(1 << 14);
     /// Only as far as `enable-debug-command` allows. Not shown by COMMAND INFO.
     pub const PROTECTED: Flags = Flags(1 << 30);
     /// The subcommands are an inner matter: COMMAND does not show them, and a subcommand that has no row (or not with this
     /// number of arguments) goes to the container's own handler.
     pub const HIDDEN_SUBCOMMANDS: Flags = Flags(1 << 31);
-    /// May be replicated although it is not a write. Not shown by COMMAND INFO.
-    pub const MAY_REPLICATE: Flags = Flags(1 << 14);
     /// No flag.
     pub const NONE: Flags = Flags(0);
     /// Both sets together.
@@ -331,12 +331,12 @@ pub const fn key_at(index: usize, flags: &'static [&'static str]) -> KeySpec {
 }
 
 /// One key at argument 1, with the given flags.
-const fn one(flags: &'static [&'static str]) -> KeySpec {
+pub const fn one(flags: &'static [&'static str]) -> KeySpec {
     key_at(1, flags)
 }
 
 /// All arguments from 1 on, every `step`, with the given flags.
-const fn all(flags: &'static [&'static str], step: usize) -> KeySpec {
+pub const fn all(flags: &'static [&'static str], step: usize) -> KeySpec {
     KeySpec { flags, begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step, limit: 0 }, notes: "" }
 }
 

@@ -6,7 +6,6 @@ use super::spec::{BeginSearch, Categories, Command, FindKeys, Flags, Run};
 
 /// Every family's rows.
 const FAMILIES: &[&[Command]] = &[
-    super::connection::COMMANDS,
     super::introspect::COMMANDS,
     super::key::COMMANDS,
     super::key::database::COMMANDS,
@@ -19,7 +18,12 @@ const FAMILIES: &[&[Command]] = &[
     super::connection::COMMANDS,
     super::debug::COMMANDS,
     super::server::COMMANDS,
-    super::string::COMMANDS,
+    super::string::edit::COMMANDS,
+    super::string::lcs::COMMANDS,
+    super::string::number::COMMANDS,
+    super::string::read::COMMANDS,
+    super::string::several::COMMANDS,
+    super::string::write::COMMANDS,
 ];
 
 const _: () = {
@@ -131,7 +135,7 @@ impl Row {
 
     /// The subcommands that COMMAND shows.
     pub fn visible_subcommands(&'static self) -> &'static [Row] {
-        &self.subcommands
+        if self.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) { &[] } else { &self.subcommands }
     }
 
     /// The subcommand of this name, in any case.
@@ -206,6 +210,7 @@ impl Table {
         for (index, row) in rows.iter().enumerate() {
             let mut slot = slot_of(row.command.name.as_bytes());
             while slots[slot] != u16::MAX {
+                assert!(rows[slots[slot] as usize].command.name != row.command.name, "a name belongs to one row");
                 slot = (slot + 1) % SLOTS;
             }
             slots[slot] = index as u16;
@@ -233,7 +238,11 @@ impl Table {
     pub fn find_full(&'static self, name: &[u8]) -> Option<&'static Row> {
         match memchr::memchr(b'|', name) {
             None => self.find(name),
-            Some(at) => self.find(&name[..at])?.subcommand(&name[at + 1..]),
+            Some(at) => {
+                let container = self.find(&name[..at])?;
+                let row = container.subcommand(&name[at + 1..])?;
+                (!container.visible_subcommands().is_empty()).then_some(row)
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 use crate::stdx::random::Random;
 use crate::value::object::Value;
 
-use super::entry::{Entry, EntryPointer};
+use super::entry::{Entry, EntryPointer, StringValue};
 use super::free::Graveyard;
 use super::hash::{Key, KeyHasher};
 use super::hold::Holds;
@@ -155,12 +155,19 @@ impl Keyspace {
         Some(unsafe { pointer.entry() })
     }
 
-    /// As `read`, for a boxed value that is shared with a reply (`LongString::share` needs to change it).
-    pub fn read_boxed(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<&mut Value> {
-        let mut pointer = self.find_live(database, key, turn.now_ms)?;
-        // SAFETY: sole access through the `&mut self` borrow, which the returned reference keeps.
-        let value: *mut Value = pointer.boxed_mut()?;
-        unsafe { Some(&mut *value) }
+    /// As `read` for a string; a long one can be shared with the reply instead of being copied.
+    #[inline]
+    pub fn read_string(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<StringValue<'_>> {
+        let Some(mut pointer) = self.find_live(database, key, turn.now_ms) else {
+            self.counters.misses += 1;
+            return None;
+        };
+        self.counters.hits += 1;
+        if turn.touch {
+            self.touch(&mut pointer, turn.now_ms);
+        }
+        // SAFETY: the entry lives, and nobody else reaches it, as long as the borrow of `self` that the result keeps.
+        Some(unsafe { pointer.string_value() })
     }
 
     /// Looks the key up and removes it when its time has come.
@@ -188,7 +195,7 @@ impl Keyspace {
     /// Takes an entry out of its tables and frees it; a boxed value goes to the graveyard.
     pub(super) fn remove_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) {
         if let Some(value) = self.unlink_entry(database, hash, pointer) {
-            self.graveyard.bury(value);
+            self.graveyard.bury(*value);
         }
     }
 
@@ -258,6 +265,39 @@ impl Keyspace {
     /// A random number below `bound`, each with the same probability; `bound` must not be 0.
     pub fn random_below(&mut self, bound: u64) -> u64 {
         self.random.below(bound)
+    }
+}
+
+#[cfg(test)]
+impl Keyspace {
+    /// Asserts that the index of expiries holds exactly the volatile entries.
+    pub(super) fn assert_indexed(&self) {
+        use std::collections::BTreeSet;
+        for tables in &self.databases {
+            let (mut volatile, mut indexed, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
+            let mut cursor = 0;
+            loop {
+                cursor = tables.keys.scan(cursor, |at| {
+                    count += 1;
+                    // SAFETY: the table only holds live entries.
+                    if unsafe { EntryPointer::from_raw(at).entry() }.expire_at_ms().is_some() {
+                        volatile.insert(at);
+                    }
+                });
+                if cursor == 0 {
+                    break;
+                }
+            }
+            loop {
+                cursor = tables.expires.scan(cursor, |at| assert!(indexed.insert(at), "indexed once"));
+                if cursor == 0 {
+                    break;
+                }
+            }
+            assert_eq!(count, tables.keys.len());
+            assert_eq!(indexed.len(), tables.expires.len());
+            assert_eq!(volatile, indexed);
+        }
     }
 }
 

@@ -127,6 +127,8 @@ impl Core {
 
     /// Takes a connection in.
     pub fn connect(&mut self, connection: &Connection, descriptor: i32) -> SessionKey {
+        // Another core may have set a password a moment ago.
+        self.refresh_config();
         let slot = self.free_slots.pop().unwrap_or_else(|| {
             self.sessions.push((0, None));
             (self.sessions.len() - 1) as u32
@@ -337,7 +339,7 @@ impl Core {
             return if session.segments.is_empty() { Progress::Close } else { Progress::Wait };
         }
         if let Some(error) = session.protocol_error.take() {
-            self.stats().count_error("ERR");
+            self.stats().count_error(b"ERR");
             error.write(session.reply());
             session.closing = true;
             return self.after_input(session);

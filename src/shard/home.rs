@@ -277,12 +277,26 @@ impl Exchange {
         }
     }
 
+    fn prefetch_items(&mut self, batch: &Batch, items: impl Iterator<Item = usize> + Clone) {
+        let (args, database, hasher) = (batch.args(0), batch.command(0).database, self.hasher.clone());
+        let own = self.own();
+        for item in items.clone() {
+            own.prefetch_bucket(database, hasher.hash(args.get(item)));
+        }
+        for item in items {
+            own.prefetch_entries(database, hasher.hash(args.get(item)));
+        }
+    }
+
     fn run_items(&mut self, batch: &mut Batch, runner: &Runner<'_>, part: crate::command::spec::PartHandler) {
         let command = batch.command(0);
         let Run::Scatter(scatter) = command.row.command.run else { unreachable!("only scattered commands have items") };
         let each = scatter.merge == Merge::Array;
         let count = batch.args(0).len();
-        for item in (1..count).step_by(scatter.step) {
+        for (index, item) in (1..count).step_by(scatter.step).enumerate() {
+            if index % PREFETCH_WINDOW == 0 {
+                self.prefetch_items(batch, (item..count).step_by(scatter.step).take(PREFETCH_WINDOW));
+            }
             let shard = self.core;
             let (args, reply) = batch.command_and_reply(0);
             reply.protocol = command.protocol;

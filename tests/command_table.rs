@@ -1,0 +1,325 @@
+//! Compares what COMMAND says of every command with stock redis-server: arity, flags, keys, ACL categories, tips, versions,
+//! arguments. All differences are printed at once; those that must be (Redis 7.4 against the oracle's 7.0) stand in
+//! `ALLOWED`, each with its reason. Summaries, complexities and histories are our own words and are not compared.
+
+mod support;
+
+use ringfort::command::syntax::{self, Argument, ArgumentType};
+use support::client::Client;
+use support::server::{Server, Target, redis_version, skip_without_redis};
+use support::value::Value;
+
+/// A difference that is meant: command (or `*`), field, reason.
+type Allowed = (&'static str, &'static str, &'static str);
+
+/// The version that `ALLOWED` is written for.
+const ORACLE: (u32, u32) = (7, 0);
+
+const ALLOWED: &[Allowed] = &[
+    ("client|kill", "syntax", "7.4 names its arguments anew and has MAXAGE"),
+    ("client|list", "syntax", "7.4 names its arguments anew"),
+    ("client|pause", "since", "7.4 says 3.0.0"),
+    ("client|reply", "syntax", "7.4 names its arguments anew"),
+    ("client|setname", "tips", "came with 7.2"),
+    ("client|unblock", "syntax", "7.4 names its arguments anew"),
+    ("config|get", "syntax", "7.4 names its arguments anew"),
+    ("config|resetstat", "tips", "came with 7.2"),
+    ("config|rewrite", "tips", "came with 7.2"),
+    ("config|set", "syntax", "7.4 names its arguments anew"),
+    ("hello", "syntax", "7.4 names its arguments anew"),
+    ("lcs", "syntax", "7.4 names its arguments anew"),
+    ("mset", "syntax", "7.4 names its arguments anew"),
+    ("msetnx", "syntax", "7.4 names its arguments anew"),
+    ("msetnx", "tips", "7.2 took them back"),
+    ("psetex", "doc_flags", "called deprecated since 7.2"),
+    ("psetex", "deprecated_since", "called deprecated since 7.2"),
+    ("psetex", "replaced_by", "called deprecated since 7.2"),
+    ("quit", "doc_flags", "deprecated since 7.2"),
+    ("quit", "deprecated_since", "deprecated since 7.2"),
+    ("quit", "replaced_by", "deprecated since 7.2"),
+    ("setex", "doc_flags", "called deprecated since 7.2"),
+    ("setex", "deprecated_since", "called deprecated since 7.2"),
+    ("setex", "replaced_by", "called deprecated since 7.2"),
+    ("setnx", "doc_flags", "called deprecated since 7.2"),
+    ("setnx", "deprecated_since", "called deprecated since 7.2"),
+    ("setnx", "replaced_by", "called deprecated since 7.2"),
+    ("shutdown", "syntax", "7.4 names its arguments anew"),
+];
+
+// ---- replies as tables of fields ----
+
+/// The value of a field in a flat list of names and values (RESP2's form of a map).
+fn field<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
+    map.items().chunks(2).find(|pair| pair[0].plain() == name.as_bytes()).map(|pair| &pair[1])
+}
+
+fn text(value: &Value) -> String {
+    String::from_utf8_lossy(&value.plain()).into_owned()
+}
+
+fn text_of(map: &Value, name: &str) -> String {
+    field(map, name).map(text).unwrap_or_default()
+}
+
+/// The texts of a list, in alphabetical order.
+fn texts(list: &Value) -> String {
+    let mut texts: Vec<String> = list.items().iter().map(text).collect();
+    texts.sort();
+    texts.join(" ")
+}
+
+type Fields = Vec<(&'static str, String)>;
+
+/// An entry of COMMAND INFO, subcommands left out.
+fn info_fields(entry: &Value) -> Fields {
+    let items = entry.items();
+    let specs: Vec<String> = items[8].items().iter().map(key_spec).collect();
+    vec![
+        ("name", text(&items[0])),
+        ("arity", text(&items[1])),
+        ("flags", texts(&items[2])),
+        ("keys", [text(&items[3]), text(&items[4]), text(&items[5])].join(" ")),
+        ("categories", texts(&items[6])),
+        ("tips", texts(&items[7])),
+        ("key specifications", specs.join("; ")),
+    ]
+}
+
+fn key_spec(spec: &Value) -> String {
+    let search = |name| {
+        let search = field(spec, name).expect("a key specification has both searches");
+        let numbers: Vec<String> =
+            field(search, "spec").expect("a search has a spec").items().iter().map(text).collect();
+        format!("{} {}", text_of(search, "type"), numbers.join(" "))
+    };
+    let flags = field(spec, "flags").map(texts).unwrap_or_default();
+    format!("[{flags}] {}, {}", search("begin_search"), search("find_keys"))
+}
+
+/// A map of COMMAND DOCS, subcommands left out.
+fn docs_fields(docs: &Value) -> Fields {
+    let arguments = field(docs, "arguments").map(|list| list.items()).unwrap_or_default();
+    let mut next_key_spec = 0;
+    vec![
+        ("since", text_of(docs, "since")),
+        ("group", text_of(docs, "group")),
+        ("doc_flags", field(docs, "doc_flags").map(texts).unwrap_or_default()),
+        ("deprecated_since", text_of(docs, "deprecated_since")),
+        ("replaced_by", text_of(docs, "replaced_by")),
+        ("syntax", sequence(arguments, &mut next_key_spec, false)),
+    ]
+}
+
+// ---- argument trees in the notation of src/command/syntax.rs ----
+
+fn sequence(arguments: &[Value], next_key_spec: &mut usize, display: bool) -> String {
+    let items: Vec<String> = arguments.iter().map(|argument| notation(argument, next_key_spec, display)).collect();
+    items.join(" ")
+}
+
+fn quoted_token(token: &str) -> String {
+    let plain = token.starts_with(|first: char| first.is_ascii_uppercase())
+        && token.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
+    if plain { token.to_owned() } else { format!("'{token}'") }
+}
+
+fn quoted_name(name: &str) -> String {
+    let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
+    if plain { name.to_owned() } else { format!("`{name}`") }
+}
+
+fn notation(argument: &Value, next_key_spec: &mut usize, display: bool) -> String {
+    let flags = field(argument, "flags").map(texts).unwrap_or_default();
+    let (optional, token) = (flags.contains("optional"), field(argument, "token").map(text));
+    let repeats_token = flags.contains("multiple_token");
+    let mut out = if optional { "[".to_owned() } else { String::new() };
+    out.push_str(&part(argument, token.as_deref(), next_key_spec, display));
+    if flags.split(' ').any(|flag| flag == "multiple") && !repeats_token {
+        out.push_str("...");
+    }
+    for (mark, name) in [('@', "since"), ('!', "deprecated_since")] {
+        if let Some(version) = field(argument, name) {
+            out.push(mark);
+            out.push_str(&text(version));
+        }
+    }
+    out.push_str(if optional { "]" } else { "" });
+    out.push_str(if repeats_token { "..." } else { "" });
+    out
+}
+
+fn part(argument: &Value, token: Option<&str>, next_key_spec: &mut usize, display: bool) -> String {
+    let (name, kind) = (text_of(argument, "name"), text_of(argument, "type"));
+    let below = || field(argument, "arguments").map(|list| list.items()).unwrap_or_default();
+    let mut out = String::new();
+    if let Some(token) = token {
+        if kind == "pure-token" {
+            let named = if token.to_lowercase() == name { String::new() } else { quoted_name(&name) + "=" };
+            return named + &quoted_token(token);
+        }
+        out.push_str(&quoted_token(token));
+        out.push(' ');
+    }
+    out.push_str(&quoted_name(&name));
+    match kind.as_str() {
+        "oneof" => {
+            let items: Vec<String> = below().iter().map(|item| notation(item, next_key_spec, display)).collect();
+            return format!("{out}({})", items.join(" | "));
+        }
+        "block" => return format!("{out}{{{}}}", sequence(below(), next_key_spec, display)),
+        _ => {}
+    }
+    if display && let Some(text) = field(argument, "display_text").map(text).filter(|text| *text != name) {
+        out.push_str(&format!("<{text}>"));
+    }
+    if kind != if name == "key" { "key" } else { "string" } {
+        out.push(':');
+        out.push_str(&kind);
+    }
+    if let Some(index) = field(argument, "key_spec_index").map(|index| index.integer() as usize) {
+        if kind != "key" || index != *next_key_spec {
+            out.push_str(&format!("#{index}"));
+        }
+        *next_key_spec = index + 1;
+    }
+    out
+}
+
+/// What `notation` does, for a tree that our parser made; with it a round trip shows that nothing is lost.
+fn value_of(argument: &Argument<'_>) -> Value {
+    let bulk = |text: &str| Value::Bulk(text.as_bytes().to_vec());
+    let mut items = vec![bulk("name"), bulk(&argument.name), bulk("type"), bulk(argument.kind.name())];
+    let texts = [
+        ("token", argument.token),
+        ("since", argument.since),
+        ("deprecated_since", argument.deprecated_since),
+        ("display_text", argument.display),
+    ];
+    items.extend(texts.into_iter().filter_map(|(name, value)| Some([bulk(name), bulk(value?)])).flatten());
+    if let Some(index) = argument.key_spec {
+        items.extend([bulk("key_spec_index"), Value::Integer(index as i64)]);
+    }
+    let flags =
+        [("optional", argument.optional), ("multiple", argument.multiple), ("multiple_token", argument.multiple_token)];
+    let flags = flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| bulk(name)).collect();
+    items.extend([bulk("flags"), Value::Array(flags)]);
+    if matches!(argument.kind, ArgumentType::OneOf | ArgumentType::Block) {
+        items.extend([bulk("arguments"), Value::Array(argument.arguments.iter().map(value_of).collect())]);
+    }
+    Value::Array(items)
+}
+
+// ---- the comparison ----
+
+/// All fields of a command, or `None` for one the server does not have.
+fn describe(client: &mut Client, name: &str) -> Option<Fields> {
+    let info = client.call(&["COMMAND", "INFO", name]);
+    let entry = &info.items()[0];
+    if !matches!(entry, Value::Array(_)) {
+        return None;
+    }
+    let docs = client.call(&["COMMAND", "DOCS", name]);
+    let mut fields = info_fields(entry);
+    fields.extend(docs_fields(&docs.items()[1]));
+    Some(fields)
+}
+
+fn names(client: &mut Client) -> Vec<String> {
+    let mut names: Vec<String> = client.call(&["COMMAND", "LIST"]).items().iter().map(text).collect();
+    names.sort();
+    names
+}
+
+fn version(text: &str) -> (u32, u32) {
+    let mut numbers = text.split('.').map(|number| number.parse().expect("a version has numbers"));
+    (numbers.next().expect("major"), numbers.next().expect("minor"))
+}
+
+/// Where ours differs from theirs, as (command, field, text).
+fn differences(ours: &mut Client, theirs: &mut Client) -> Vec<(String, &'static str, String)> {
+    let mut found = Vec::new();
+    for name in names(ours) {
+        let own = describe(ours, &name).expect("a listed command has an entry");
+        let Some(other) = describe(theirs, &name) else {
+            let since = &own.iter().find(|(field, _)| *field == "since").expect("a version").1;
+            if Some(version(since)) <= redis_version() {
+                found.push((name, "since", format!("{since}, but redis-server does not have it")));
+            }
+            continue;
+        };
+        for ((label, own), (_, other)) in own.into_iter().zip(other) {
+            if own != other {
+                found.push((name.clone(), label, format!("ours  {own}\n        redis {other}")));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_is_described_as_by_redis() {
+    if skip_without_redis() {
+        return;
+    }
+    let (ringfort, redis) = (Server::start(Target::Ringfort { shards: 1 }), Server::start(Target::Redis));
+    let found = differences(&mut ringfort.connect(), &mut redis.connect());
+    let allows = |&(command, field, _): &Allowed, name: &str, label: &str| command == name && field == label;
+    let mut report = String::new();
+    for (name, label, text) in &found {
+        if !ALLOWED.iter().any(|entry| allows(entry, name, label)) {
+            report.push_str(&format!("{name}: {label}\n        {text}\n"));
+        }
+    }
+    for entry in ALLOWED.iter().filter(|_| redis_version() == Some(ORACLE)) {
+        if !found.iter().any(|(name, label, _)| allows(entry, name, label)) {
+            report.push_str(&format!("{}: {} no longer differs: take it from ALLOWED\n", entry.0, entry.1));
+        }
+    }
+    assert!(report.is_empty(), "\n{report}");
+}
+
+#[test]
+fn every_argument_tree_of_redis_can_be_written() {
+    if skip_without_redis() {
+        return;
+    }
+    let redis = Server::start(Target::Redis);
+    let mut client = redis.connect();
+    for name in names(&mut client) {
+        let docs = client.call(&["COMMAND", "DOCS", &name]);
+        let Some(arguments) = field(&docs.items()[1], "arguments").map(|list| list.items().to_vec()) else { continue };
+        let written = sequence(&arguments, &mut 0, true);
+        let parsed = syntax::parse(&written).unwrap_or_else(|error| panic!("{name}: {written}: {error:?}"));
+        let again: Vec<Value> = parsed.iter().map(value_of).collect();
+        assert_eq!(sequence(&again, &mut 0, true), written, "{name}");
+    }
+}
+
+#[test]
+fn names_are_looked_up_as_by_redis() {
+    if skip_without_redis() {
+        return;
+    }
+    let (ringfort, redis) = (Server::start(Target::Ringfort { shards: 1 }), Server::start(Target::Redis));
+    let (mut ours, mut theirs) = (ringfort.connect(), redis.connect());
+    for name in ["GET", "get|x", "command|COUNT", "Command|Info", "command|", "|", "", "command|count|x", "nosuch", "get "] {
+        let first = |client: &mut Client| client.call(&["COMMAND", "INFO", name]).items()[0].to_string();
+        let line = |text: String| text.lines().next().map(str::to_owned);
+        assert_eq!(line(first(&mut ours)), line(first(&mut theirs)), "COMMAND INFO {name}");
+    }
+    for arguments in [
+        &["LIST", "FILTERBY"][..],
+        &["LIST", "FILTERBY", "ACLCAT"],
+        &["LIST", "FILTERBY", "x", "y"],
+        &["LIST", "FILTERBY", "ACLCAT", "nosuch"],
+        &["LIST", "filterby", "pattern", "GE[T]"],
+        &["LIST", "FILTERBY", "MODULE", "nosuch"],
+        &["LIST", "FILTERBY", "PATTERN", "get", "x"],
+        &["DOCS", "nosuch"],
+        &["COUNT", "x"],
+        &["NOSUCH"],
+    ] {
+        let request = [&["COMMAND"], arguments].concat();
+        assert_eq!(ours.call(&request), theirs.call(&request), "{request:?}");
+    }
+}
