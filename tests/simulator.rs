@@ -9,31 +9,17 @@ use ringfort::server::simulated::{Options, World};
 use ringfort::stdx::random::Random;
 use support::history::{Call, DATABASES, Generator, History, KEYS_MAX, Op, encode, key_name, shares_a_key};
 use support::linearize::{CALLS_MAX, Verdict};
+use support::seeds::for_seeds;
 use support::value::parse;
 
-/// Seeds of a test in CI.
-const SEEDS_DEFAULT: u64 = 400;
+/// Seeds in CI.
+const SEEDS: u64 = 2_000;
 /// Steps after which a history must be over.
 const STEPS_MAX: u64 = 50_000;
 /// Most clients of a history.
 const CLIENTS_MAX: u64 = 6;
 /// Longest pipeline.
 const PIPELINE_MAX: u64 = 8;
-
-/// Runs a test for its seeds; all failures are reported with their seeds, the first in full.
-fn for_seeds(share: u64, run: impl Fn(u64) -> Result<(), String>) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number of seeds"));
-    if let Some(seed) = number("RINGFORT_SIM_SEED") {
-        run(seed).unwrap_or_else(|reason| panic!("seed {seed}: {reason}"));
-        return;
-    }
-    let seeds = number("RINGFORT_SIM_SEEDS").unwrap_or(SEEDS_DEFAULT) / share;
-    let failures: Vec<(u64, String)> = (0..seeds).filter_map(|seed| Some((seed, run(seed).err()?))).collect();
-    if let Some((seed, reason)) = failures.first() {
-        let all: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
-        panic!("{} of {seeds} seeds fail: {all:?}\nRINGFORT_SIM_SEED={seed}: {reason}", failures.len());
-    }
-}
 
 /// A client that sends pipelines one after the other, each when the one before is answered.
 struct Actor {
@@ -190,7 +176,7 @@ fn serializable(seed: u64) -> Result<(), String> {
 
 #[test]
 fn histories_are_strictly_serializable() {
-    for_seeds(1, serializable);
+    for_seeds(SEEDS, 1, serializable);
 }
 
 #[test]

@@ -119,6 +119,15 @@ impl Op {
         }
     }
 
+    /// Whether the command, so answered, has changed nothing.
+    fn is_inert(&self, reply: &Value) -> bool {
+        match self {
+            Op::Get(_) | Op::Mget(_) | Op::Exists(_) | Op::Dbsize => true,
+            Op::Del(_) | Op::Msetnx(_) | Op::Renamenx(..) | Op::Copy { .. } => *reply == Value::Integer(0) || reply.is_error(),
+            _ => reply.is_error(),
+        }
+    }
+
     /// The command as sent.
     pub fn arguments(&self) -> Vec<Vec<u8>> {
         let mut arguments = vec![self.name().as_bytes().to_vec()];
@@ -277,6 +286,12 @@ impl Generator {
         Generator { random, keys, next_value: 100, weights }
     }
 
+    /// Lets the values of several generators (below 64) differ.
+    pub fn with_values_from(mut self, number: u64) -> Generator {
+        self.next_value += number * 1_000_000;
+        self
+    }
+
     fn key(&mut self) -> Key {
         self.random.below(self.keys as u64) as usize
     }
@@ -355,7 +370,8 @@ impl History {
                 .enumerate()
                 .filter(|(_, other)| other.client == call.client && in_order(&other.op, &call.op))
                 .fold(0_u64, |set, (other, _)| set | 1 << other);
-            Span { called: call.called, returned: call.returned.as_ref().map(|(at, _)| *at), after }
+            let inert = call.returned.as_ref().is_some_and(|(_, reply)| call.op.is_inert(reply));
+            Span { called: call.called, returned: call.returned.as_ref().map(|(at, _)| *at), after, inert }
         };
         let spans: Vec<Span> = self.calls.iter().enumerate().map(|(index, call)| span(index, call)).collect();
         let mut values = Values::default();

@@ -1,7 +1,8 @@
 //! Whether a history of concurrent calls could have come from one thing that does one call at a time.
 //!
 //! The search of Wing and Gong (1993) with Lowe's memory of what was tried ("Testing for linearizability", 2017): choose a
-//! call that nothing unfinished precedes, apply it to the model, go on; a pair of (calls done, state) is tried once.
+//! call that nothing unfinished precedes, apply it to the model, go on; a pair of (calls done, state) is tried once, and a
+//! call that changes nothing is not put off.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -21,6 +22,8 @@ pub struct Span {
     pub returned: Option<u64>,
     /// Calls (a bit each) that must have happened if this one has, beyond those that returned before it was made.
     pub after: u64,
+    /// Wherever its reply fits, the call changes nothing.
+    pub inert: bool,
 }
 
 /// What the search found.
@@ -57,7 +60,8 @@ pub fn check<S: Clone + Eq + Hash>(initial: S, calls: &[Span], mut step: impl Fn
         if completed & !done == 0 {
             return Verdict::Legal;
         }
-        let Some(call) = (*next..calls.len()).find(|&call| done & 1 << call == 0 && before[call] & !done == 0) else {
+        let eligible = |call: &usize| done & 1 << call == 0 && before[*call] & !done == 0;
+        let Some(call) = (*next..calls.len()).find(eligible) else {
             if *last != usize::MAX {
                 done &= !(1 << *last);
             }
@@ -65,15 +69,19 @@ pub fn check<S: Clone + Eq + Hash>(initial: S, calls: &[Span], mut step: impl Fn
             continue;
         };
         *next = call + 1;
-        let Some(state) = step(state, call) else { continue };
-        if !tried.insert((done | 1 << call, state.clone())) {
+        let Some(reached) = step(state, call) else { continue };
+        if calls[call].inert {
+            // It fits and changes nothing, so it may as well come now: an order that has it later loses nothing.
+            *next = calls.len();
+        }
+        if !tried.insert((done | 1 << call, reached.clone())) {
             continue;
         }
         if tried.len() > TRIES_MAX {
             return Verdict::Undecided;
         }
         done |= 1 << call;
-        path.push((state, call, 0));
+        path.push((reached, call, 0));
         if path.len() > longest.len() + 1 {
             longest = path[1..].iter().map(|&(_, call, _)| call).collect();
         }
