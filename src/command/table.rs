@@ -6,7 +6,10 @@ use super::spec::{BeginSearch, Categories, Command, FindKeys, Flags, Run};
 
 /// Every family's rows.
 const FAMILIES: &[&[Command]] = &[
+    super::client::COMMANDS,
+    super::config::COMMANDS,
     super::connection::COMMANDS,
+    super::debug::COMMANDS,
     super::introspect::COMMANDS,
     super::key::COMMANDS,
     super::key::database::COMMANDS,
@@ -14,10 +17,6 @@ const FAMILIES: &[&[Command]] = &[
     super::key::object::COMMANDS,
     super::key::rename::COMMANDS,
     super::key::scan::COMMANDS,
-    super::client::COMMANDS,
-    super::config::COMMANDS,
-    super::connection::COMMANDS,
-    super::debug::COMMANDS,
     super::server::COMMANDS,
     super::string::COMMANDS,
 ];
@@ -204,6 +203,7 @@ impl Table {
         let mut slots = Box::new([u16::MAX; SLOTS]);
         assert!(rows.len() * 2 <= SLOTS, "the look-up table is at most half full");
         for (index, row) in rows.iter().enumerate() {
+            debug_assert!(index == 0 || rows[index - 1].command.name != row.command.name, "a name has one row");
             let mut slot = slot_of(row.command.name.as_bytes());
             while slots[slot] != u16::MAX {
                 slot = (slot + 1) % SLOTS;
