@@ -67,7 +67,7 @@ const SUBCOMMANDS: &[Command] = &[
         run: Run::Session(setinfo),
         since: "7.2.0",
         summary: "Says which client library is at the other end, and its version.",
-        syntax: "attr(LIB-NAME libname | LIB-VER libver)",
+        syntax: "attr('lib-name' libname | 'lib-ver' libver)",
         tips: TO_ALL_NODES,
         ..SUBCOMMAND
     },
@@ -88,7 +88,7 @@ const SUBCOMMANDS: &[Command] = &[
         since: "2.4.0",
         summary: "Describes the open connections, one a line.",
         complexity: "O(N), N connections",
-        syntax: "[TYPE client-type(NORMAL | MASTER | REPLICA | PUBSUB)] [ID client-id:integer...]",
+        syntax: "[TYPE client-type('normal' | 'master' | 'replica' | 'pubsub')@5.0.0] [ID client-id:integer...@6.2.0]",
         history: &[
             ("2.8.12", "Shows the number of each connection."),
             ("5.0.0", "TYPE chooses by type."),
@@ -108,9 +108,10 @@ const SUBCOMMANDS: &[Command] = &[
         since: "2.4.0",
         summary: "Closes connections.",
         complexity: "O(N), N connections",
-        syntax: "filter(ip-port | new-format([ID client-id:integer] | \
-                 [TYPE client-type(NORMAL | MASTER | SLAVE | REPLICA | PUBSUB)] | [USER username] | [ADDR ip-port] | \
-                 [LADDR ip-port] | [SKIPME yes-no(YES | NO)] | [MAXAGE maxage:integer])...)",
+        syntax: "filter(old-format<ip:port>!2.8.12 | new-format([ID client-id:integer@2.8.12] | \
+                 [TYPE client-type('normal' | 'master'@3.2.0 | 'slave' | 'replica'@5.0.0 | 'pubsub')@2.8.12] | \
+                 [USER username] | [ADDR addr<ip:port>] | [LADDR laddr<ip:port>@6.2.0] | [SKIPME skipme(YES | NO)] | \
+                 [MAXAGE maxage:integer@7.4.0])...)",
         history: &[
             ("2.8.12", "Takes filters."),
             ("2.8.12", "Filter ID."),
@@ -167,7 +168,7 @@ const SUBCOMMANDS: &[Command] = &[
         flags: ADMIN,
         since: "3.0.0",
         summary: "Holds back the commands of all clients, or only writes.",
-        syntax: "timeout:integer [mode(WRITE | ALL)]",
+        syntax: "timeout:integer [mode(WRITE | ALL)@6.2.0]",
         history: &[("6.2.0", "WRITE holds back writes only.")],
         ..SUBCOMMAND
     },

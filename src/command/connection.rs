@@ -101,7 +101,7 @@ pub const COMMANDS: &[Command] = &[
         group: "connection",
         summary: "Authenticates the connection.",
         complexity: "O(N), N passwords of the user",
-        syntax: "[username] password",
+        syntax: "[username@6.0.0] password",
         history: &[("6.0.0", "May name a user.")],
         ..Command::BASE
     },

@@ -36,6 +36,7 @@ pub const COMMANDS: &[Command] = &[Command {
     flags: FLAGS.and(Flags::HIDDEN_SUBCOMMANDS),
     summary: "Commands for tests and for looking into the server.",
     complexity: "Depends on subcommand.",
+    internal: true,
     subcommands: &[Command {
         name: "config-rewrite-force-all",
         arity: 2,

@@ -1,6 +1,6 @@
 //! Models of ring, shelf and doorbell: loom runs each through its interleavings, with at most [`PREEMPTIONS_MAX`] forced switches per execution.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test --lib --release loom_`
+//! `RUSTFLAGS="--cfg loom" cargo test --lib --profile fast loom_`
 //!
 //! A core that would sleep forever shows as a deadlock: a silent doorbell is asked in a loop that yields, and loom limits the branches of one execution.
 

@@ -13,7 +13,7 @@
 //! * the core that gives it something: pushes all it has or puts the box, then `Doorbell::ring_if_parked`, once per batch.
 //!
 //! A sequentially consistent fence stands between the two steps on either side, so at least one of them sees the other (Dekker's argument). `loom_tests` walks
-//! through the interleavings; run it with `RUSTFLAGS="--cfg loom" cargo test --lib --release loom_`.
+//! through the interleavings; run it with `RUSTFLAGS="--cfg loom" cargo test --lib --profile fast loom_`.
 //!
 //! Time comes from [`clock`], real or simulated; what the machine and its cgroups allow comes from [`cpu`]. No other folder asks for either.
 
