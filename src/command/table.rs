@@ -273,3 +273,69 @@ fn slot_of(name: &[u8]) -> usize {
     }
     (mixed >> 40) as usize % SLOTS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::spec::KeySpec;
+    use super::*;
+
+    const fn spec(begin: usize, last: i32, step: usize) -> KeySpec {
+        let find = FindKeys::Range { last, step, limit: 0 };
+        KeySpec { flags: &["RO"], begin: BeginSearch::Index(begin), find, notes: "" }
+    }
+
+    const COUNTED: KeySpec =
+        KeySpec { find: FindKeys::KeyNumber { count_index: 0, first_key: 1, step: 1 }, ..spec(2, 0, 1) };
+    const INCOMPLETE: KeySpec = KeySpec { flags: &["RW", "incomplete"], ..spec(1, 0, 1) };
+
+    type RangeCase = (&'static str, &'static [KeySpec], (usize, i32, usize, bool));
+
+    /// The key specifications of real commands, with first key, last key, step and `movablekeys` as Redis 7.0 prints them.
+    #[test]
+    fn ranges_and_movable_keys() {
+        const CASES: &[RangeCase] = &[
+            ("ping", &[], (0, 0, 0, false)),
+            ("get", &[spec(1, 0, 1)], (1, 1, 1, false)),
+            ("mset", &[spec(1, -1, 2)], (1, -1, 2, false)),
+            ("blpop", &[spec(1, -2, 1)], (1, -2, 1, false)),
+            ("rename", &[spec(1, 0, 1), spec(2, 0, 1)], (1, 2, 1, false)),
+            ("bitop", &[spec(2, 0, 1), spec(3, -1, 1)], (2, -1, 1, false)),
+            ("zunionstore", &[spec(1, 0, 1), COUNTED], (1, 1, 1, true)),
+            ("lmpop", &[COUNTED], (0, 0, 0, true)),
+            ("restore, were it incomplete", &[INCOMPLETE], (1, 1, 1, true)),
+            ("keys apart", &[spec(1, 0, 1), spec(3, 0, 1)], (1, 1, 1, true)),
+            ("keys behind the end", &[spec(1, -1, 1), spec(2, 0, 1)], (1, -1, 1, true)),
+            ("steps", &[spec(1, 0, 2), spec(2, 0, 2)], (0, 0, 0, true)),
+        ];
+        for (name, keys, expected) in CASES {
+            let range = legacy_range(&Command { keys, ..Command::BASE });
+            assert_eq!((range.first_key, range.last_key, range.key_step, range.movable), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn categories_follow_from_flags() {
+        let of = |flags, categories| {
+            let all = all_categories(&Command { flags, categories, ..Command::BASE });
+            let names = Categories::NAMES.iter().filter(|(category, _)| all.has(*category));
+            names.map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of(Flags::NONE, Categories::NONE), "slow");
+        assert_eq!(of(Flags::WRITE.and(Flags::FAST), Categories::STRING), "write string fast");
+        assert_eq!(of(Flags::READONLY, Categories::STRING), "read string slow");
+        assert_eq!(of(Flags::READONLY, Categories::SCRIPTING), "slow scripting");
+        assert_eq!(of(Flags::ADMIN, Categories::NONE), "admin slow dangerous");
+        assert_eq!(of(Flags::PUBSUB.and(Flags::BLOCKING), Categories::FAST), "pubsub fast blocking");
+    }
+
+    #[test]
+    fn rows_are_found_by_name_in_any_case() {
+        for row in TABLE.all_rows() {
+            let found = TABLE.find_full(row.full_name.to_uppercase().as_bytes());
+            assert_eq!(found.map(|found| found.full_name), Some(row.full_name));
+        }
+        for name in ["", "|", "nosuch", "command|", "command|nosuch", "get|x", "command|count|x", &"x".repeat(100)] {
+            assert!(TABLE.find_full(name.as_bytes()).is_none(), "{name}");
+        }
+    }
+}
