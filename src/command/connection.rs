@@ -234,7 +234,9 @@ fn hello(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     if let Some((user, given)) = greeting.credentials {
         authenticate(context, user, given)?;
     }
-    if must_authenticate(context.client, context.config) {
+    // Stricter than for other commands, as in Redis: a client that connected while a password was needed gives one here
+    // even when none is needed any more.
+    if !context.client.authenticated {
         return Err(CommandError::Text(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
              <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",

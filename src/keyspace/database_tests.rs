@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::write::{Expiry, Taken};
+use crate::keyspace::write::{Expiry, Taken};
 use super::*;
 
 pub(in super::super) const NOW_MS: i64 = 1_700_000_000_000;
@@ -14,7 +14,7 @@ pub(in super::super) fn keyspace() -> Keyspace {
 
 impl Keyspace {
     /// `Keyspace::write` by the bytes of the key.
-    pub(in super::super) fn open<'k>(&'k mut self, database: u32, key: &'k str) -> super::super::write::KeyWrite<'k> {
+    pub(in super::super) fn open<'k>(&'k mut self, database: u32, key: &'k str) -> crate::keyspace::write::KeyWrite<'k> {
         let key = self.hasher.key(key.as_bytes());
         self.write(database, key, TURN)
     }

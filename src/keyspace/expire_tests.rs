@@ -1,7 +1,7 @@
 //! Tests of `expire.rs`.
 
-use super::super::database::tests::{NOW_MS, TURN, keyspace};
-use super::super::write::Expiry;
+use crate::keyspace::database::tests::{NOW_MS, TURN, keyspace};
+use crate::keyspace::write::Expiry;
 use super::*;
 
 fn volatile(keyspace: &mut Keyspace, key: &str, at_ms: i64) {

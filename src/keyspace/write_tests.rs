@@ -1,6 +1,6 @@
 //! Tests of `write.rs`: what a change does to the value, the expiry, the access field and the count of changes.
 
-use super::super::database::tests::{NOW_MS, TURN, keyspace};
+use crate::keyspace::database::tests::{NOW_MS, TURN, keyspace};
 use super::*;
 
 const LATER_MS: i64 = NOW_MS + 60_000;

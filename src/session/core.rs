@@ -127,6 +127,8 @@ impl Core {
 
     /// Takes a connection in.
     pub fn connect(&mut self, connection: &Connection, descriptor: i32) -> SessionKey {
+        // Another core may have set a password a moment ago.
+        self.refresh_config();
         let slot = self.free_slots.pop().unwrap_or_else(|| {
             self.sessions.push((0, None));
             (self.sessions.len() - 1) as u32

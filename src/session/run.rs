@@ -214,6 +214,8 @@ impl Core {
                      server. Connection from {} aborted.",
                     session.client.address
                 );
+                // Not even what was answered before in the same read.
+                session.out.clear();
                 session.killed = true;
                 session.next += 1;
             }

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// What tests run against when `RINGFORT_UNDER_TEST` is not set: `redis` or `ringfort`. THE switch.
-pub const UNDER_TEST_DEFAULT: &str = "redis";
+pub const UNDER_TEST_DEFAULT: &str = "ringfort";
 
 /// Longest a server may take to answer its first PING, and to end after SIGTERM.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
