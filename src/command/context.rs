@@ -2,7 +2,8 @@
 
 use crate::client::Client;
 use crate::config::Config;
-use crate::keyspace::entry::Entry;
+use crate::keyspace::entry::{Entry, StringValue};
+use crate::keyspace::write::KeyWrite;
 use crate::keyspace::{Key, KeyHasher, Keyspace, Turn};
 use crate::resp::reply::Reply;
 use crate::stats::server::ServerFacts;
@@ -114,12 +115,23 @@ impl<'a> Context<'a> {
 
     /// Opens the key at an argument for writing in the client's database.
     #[inline]
-    pub fn write(&mut self, index: usize) -> crate::keyspace::write::KeyWrite<'_>
-    where
-        'a: 'a,
-    {
+    pub fn write(&mut self, index: usize) -> KeyWrite<'_> {
         let (key, database, turn) = (self.key(index), self.database, self.turn);
         self.keyspaces.of(&key).write(database, key, turn)
+    }
+
+    /// As `write`, with the reply beside it.
+    #[inline]
+    pub fn open(&mut self, index: usize) -> (KeyWrite<'_>, &mut Reply) {
+        let (key, database, turn) = (self.key(index), self.database, self.turn);
+        (self.keyspaces.of(&key).write(database, key, turn), &mut *self.reply)
+    }
+
+    /// The string at an argument's key for reading, counted and touched, with the reply beside it.
+    #[inline]
+    pub fn read_string(&mut self, index: usize) -> (Option<StringValue<'_>>, &mut Reply) {
+        let (key, database, turn) = (self.key(index), self.database, self.turn);
+        (self.keyspaces.of(&key).read_string(database, &key, turn), &mut *self.reply)
     }
 }
 

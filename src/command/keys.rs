@@ -153,14 +153,6 @@ pub fn has_keys(command: &Command) -> bool {
     command.find_keys.is_some() || command.keys.iter().any(|spec| !spec.has("not_key"))
 }
 
-/// SET: reads the old value only with GET.
-pub fn keys_of_set(args: Args<'_>, visit: &mut dyn FnMut(FoundKey)) -> bool {
-    let reads = (3..args.len()).any(|at| args.is(at, b"GET"));
-    let flags: &'static [&'static str] = if reads { &["RW", "access", "update"] } else { &["OW", "update"] };
-    visit(FoundKey { argument: 1, flags });
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

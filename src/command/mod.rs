@@ -19,8 +19,11 @@ pub mod introspect;
 pub mod key;
 pub mod keys;
 pub mod request;
+pub mod scatter;
 pub mod server;
 pub mod spec;
 pub mod string;
 pub mod syntax;
 pub mod table;
+#[cfg(test)]
+pub mod testing;

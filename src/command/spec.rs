@@ -331,12 +331,12 @@ pub const fn key_at(index: usize, flags: &'static [&'static str]) -> KeySpec {
 }
 
 /// One key at argument 1, with the given flags.
-const fn one(flags: &'static [&'static str]) -> KeySpec {
+pub const fn one(flags: &'static [&'static str]) -> KeySpec {
     key_at(1, flags)
 }
 
 /// All arguments from 1 on, every `step`, with the given flags.
-const fn all(flags: &'static [&'static str], step: usize) -> KeySpec {
+pub const fn all(flags: &'static [&'static str], step: usize) -> KeySpec {
     KeySpec { flags, begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step, limit: 0 }, notes: "" }
 }
 

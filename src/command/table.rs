@@ -18,7 +18,12 @@ const FAMILIES: &[&[Command]] = &[
     super::key::rename::COMMANDS,
     super::key::scan::COMMANDS,
     super::server::COMMANDS,
-    super::string::COMMANDS,
+    super::string::edit::COMMANDS,
+    super::string::lcs::COMMANDS,
+    super::string::number::COMMANDS,
+    super::string::read::COMMANDS,
+    super::string::several::COMMANDS,
+    super::string::write::COMMANDS,
 ];
 
 const _: () = {
@@ -203,9 +208,9 @@ impl Table {
         let mut slots = Box::new([u16::MAX; SLOTS]);
         assert!(rows.len() * 2 <= SLOTS, "the look-up table is at most half full");
         for (index, row) in rows.iter().enumerate() {
-            debug_assert!(index == 0 || rows[index - 1].command.name != row.command.name, "a name has one row");
             let mut slot = slot_of(row.command.name.as_bytes());
             while slots[slot] != u16::MAX {
+                assert!(rows[slots[slot] as usize].command.name != row.command.name, "a name belongs to one row");
                 slot = (slot + 1) % SLOTS;
             }
             slots[slot] = index as u16;

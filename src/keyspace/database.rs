@@ -7,7 +7,7 @@
 use crate::stdx::random::Random;
 use crate::value::object::Value;
 
-use super::entry::{Entry, EntryPointer};
+use super::entry::{Entry, EntryPointer, StringValue};
 use super::free::Graveyard;
 use super::hash::{Key, KeyHasher};
 use super::hold::Holds;
@@ -155,12 +155,19 @@ impl Keyspace {
         Some(unsafe { pointer.entry() })
     }
 
-    /// As `read`, for a boxed value that is shared with a reply (`LongString::share` needs to change it).
-    pub fn read_boxed(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<&mut Value> {
-        let mut pointer = self.find_live(database, key, turn.now_ms)?;
-        // SAFETY: sole access through the `&mut self` borrow, which the returned reference keeps.
-        let value: *mut Value = pointer.boxed_mut()?;
-        unsafe { Some(&mut *value) }
+    /// As `read` for a string; a long one can be shared with the reply instead of being copied.
+    #[inline]
+    pub fn read_string(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<StringValue<'_>> {
+        let Some(mut pointer) = self.find_live(database, key, turn.now_ms) else {
+            self.counters.misses += 1;
+            return None;
+        };
+        self.counters.hits += 1;
+        if turn.touch {
+            self.touch(&mut pointer, turn.now_ms);
+        }
+        // SAFETY: the entry lives, and nobody else reaches it, as long as the borrow of `self` that the result keeps.
+        Some(unsafe { pointer.string_value() })
     }
 
     /// Looks the key up and removes it when its time has come.

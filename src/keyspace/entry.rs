@@ -48,6 +48,19 @@ pub enum ValueRef<'a> {
     Boxed(&'a Value),
 }
 
+/// A string value, a long one so that it can be edited or shared.
+#[derive(Debug)]
+pub enum StringValue<'a> {
+    /// A short string inside the entry.
+    Short(&'a [u8]),
+    /// A string that is the canonical decimal form of this number.
+    Integer(i64),
+    /// A string in a buffer of its own.
+    Long(&'a mut LongString),
+    /// The value is of another type.
+    Other,
+}
+
 /// What a new entry's value shall be.
 pub enum NewValue<'a> {
     /// A string of at most `INLINE_VALUE_BYTES_MAX` bytes.
@@ -205,6 +218,35 @@ impl EntryPointer {
         // SAFETY: with FLAG_EXPIRES the word after the header is the expiry; the allocation is 8-aligned.
         unsafe { self.0.as_ptr().add(HEADER_BYTES).cast::<i64>().write(expire_at_ms) };
         true
+    }
+
+    /// Overwrites an integer with another one; false when the value is no integer.
+    #[inline]
+    pub fn try_set_integer(&mut self, integer: i64) -> bool {
+        let view = self.view();
+        if view.kind() != KIND_INTEGER {
+            return false;
+        }
+        // SAFETY: kind Integer: the tail is eight bytes that hold an i64; `&mut self` stands for sole access.
+        unsafe { view.tail().cast_mut().cast::<i64>().write_unaligned(integer) };
+        true
+    }
+
+    /// The value as a string.
+    ///
+    /// # Safety
+    /// As for `entry`; besides, nothing else may refer to the entry's value while the result lives.
+    #[inline]
+    pub unsafe fn string_value<'a>(self) -> StringValue<'a> {
+        let view: Entry<'a> = Entry { at: self.0, lifetime: PhantomData };
+        match view.kind() {
+            KIND_INLINE => StringValue::Short(view.tail_bytes()),
+            KIND_INTEGER => StringValue::Integer(view.integer()),
+            // SAFETY: kind Boxed: the tail is the pointer of a live Box owned by this entry; sole access by contract.
+            _ => match unsafe { &mut *view.tail().cast::<*mut Value>().read_unaligned() } {
+                Value::String(string) => StringValue::Long(string),
+            },
+        }
     }
 
     /// The boxed value for editing, if the value is boxed.

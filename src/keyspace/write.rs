@@ -9,7 +9,7 @@ use crate::stdx::number;
 use crate::value::object::{LongString, Value};
 
 use super::database::{Keyspace, Turn, hash_of_entry};
-use super::entry::{Entry, EntryPointer, INLINE_VALUE_BYTES_MAX, NewValue, ValueRef};
+use super::entry::{Entry, EntryPointer, INLINE_VALUE_BYTES_MAX, NewValue, StringValue, ValueRef};
 use super::hash::Key;
 
 /// What happens to a key's expiry when its value is replaced.
@@ -54,14 +54,34 @@ impl KeyWrite<'_> {
         self.pointer.map(|pointer| unsafe { pointer.entry() })
     }
 
+    /// Whether the key exists.
+    #[inline]
+    pub fn exists(&self) -> bool {
+        self.pointer.is_some()
+    }
+
+    /// The key's value as a string, if it exists.
+    #[inline]
+    pub fn string(&mut self) -> Option<StringValue<'_>> {
+        // SAFETY: the guard has sole access to the keyspace, and the result keeps the guard borrowed.
+        self.pointer.map(|pointer| unsafe { pointer.string_value() })
+    }
+
+    /// As `string`, counted as a read that hit or missed (commands that return what they replace).
+    pub fn read_string(&mut self) -> Option<StringValue<'_>> {
+        match self.pointer {
+            Some(_) => self.keyspace.counters.hits += 1,
+            None => self.keyspace.counters.misses += 1,
+        }
+        self.string()
+    }
+
     /// Sets a string. It becomes an integer when it is the canonical form of one; a long one gets a buffer of its own.
     pub fn set_string(&mut self, bytes: &[u8], expiry: Expiry) {
         if let Some(integer) = number::parse_i64(bytes) {
             self.set_value(NewValue::Integer(integer), expiry);
-        } else if bytes.len() <= INLINE_VALUE_BYTES_MAX {
-            self.set_value(NewValue::Inline(bytes), expiry);
         } else {
-            self.set_value(LongString::Private(bytes.to_vec()).boxed(), expiry);
+            self.set_text(bytes, expiry);
         }
     }
 
@@ -74,9 +94,26 @@ impl KeyWrite<'_> {
         }
     }
 
-    /// Sets a string that is an integer.
+    /// Sets a string that is an integer; one that stands there already is overwritten in place.
+    #[inline]
     pub fn set_integer(&mut self, integer: i64, expiry: Expiry) {
+        if expiry == Expiry::Keep
+            && let Some(pointer) = &mut self.pointer
+            && pointer.try_set_integer(integer)
+        {
+            self.changes += 1;
+            return;
+        }
         self.set_value(NewValue::Integer(integer), expiry);
+    }
+
+    /// Sets a string that stays text even when it is a number (INCRBYFLOAT, whose results Redis keeps as text).
+    pub fn set_text(&mut self, bytes: &[u8], expiry: Expiry) {
+        if bytes.len() <= INLINE_VALUE_BYTES_MAX {
+            self.set_value(NewValue::Inline(bytes), expiry);
+        } else {
+            self.set_value(LongString::Private(bytes.to_vec()).boxed(), expiry);
+        }
     }
 
     /// Sets any value.

@@ -3,6 +3,7 @@
 
 use crate::command::args::Args;
 use crate::command::error::CommandError;
+use crate::command::scatter;
 use crate::command::spec::{Flags, Merge, Run, Scatter};
 use crate::command::table::Row;
 use crate::keyspace::Keyspace;
@@ -260,5 +261,5 @@ fn write_scattered(scatter: &Scatter, scattering: &Scattering, reply: &mut Reply
             reply.append_range(&batch.reply, from, to);
         }
     }
-    call::finish_merge(scatter, sum, reply);
+    scatter::finish_merge(scatter, sum, reply);
 }

@@ -7,7 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::command::context::Context;
 use crate::command::error::CommandError;
-use crate::command::spec::{Merge, Run, Scatter};
+use crate::command::scatter;
+use crate::command::spec::Run;
 use crate::command::table::Row;
 use crate::stats::core::CoreStats;
 
@@ -47,44 +48,8 @@ pub fn write_error(reply: &mut crate::resp::reply::Reply, error: &CommandError, 
 fn run(row: &'static Row, context: &mut Context<'_>) -> Result<(), CommandError> {
     match &row.command.run {
         Run::Keyed(handler) | Run::AllShards(handler) | Run::OneShard { handler, .. } => handler(context),
-        Run::Scatter(scatter) => run_whole(scatter, context),
+        Run::Scatter(row) => scatter::run_whole(row, context),
         Run::Session(_) | Run::Control(_) | Run::Container => unreachable!("these have no keyspace to run with"),
-    }
-}
-
-/// A scattered command with all its keyspaces in hand.
-fn run_whole(scatter: &Scatter, context: &mut Context<'_>) -> Result<(), CommandError> {
-    let count = context.args.len();
-    if (count - 1) % scatter.step != 0 {
-        return Err(CommandError::Arity(context.command));
-    }
-    let items = (1..count).step_by(scatter.step);
-    if let Some(unless) = scatter.unless {
-        for item in items.clone() {
-            if unless(context, item)? != 0 {
-                context.reply.integer(0);
-                return Ok(());
-            }
-        }
-    }
-    if scatter.merge == Merge::Array {
-        context.reply.array(count - 1);
-    }
-    let mut sum = 0;
-    for item in items {
-        sum += (scatter.part)(context, item)?;
-    }
-    finish_merge(scatter, sum, context.reply);
-    Ok(())
-}
-
-/// Writes the reply of a scattered command whose parts are done (the elements of an array are written already).
-pub fn finish_merge(scatter: &Scatter, sum: i64, reply: &mut crate::resp::reply::Reply) {
-    match scatter.merge {
-        Merge::Array => {}
-        Merge::Sum => reply.integer(sum),
-        Merge::Ok if scatter.unless.is_some() => reply.integer(1),
-        Merge::Ok => reply.ok(),
     }
 }
 

@@ -121,6 +121,8 @@ pub const HOST_NAME_BYTES_MAX: usize = 256;
 pub const MEMORY_CELLS: usize = 2 * SHARDS_MAX;
 const _: () = assert!(MEMORY_CELLS > SHARDS_MAX, "every core counts in a cell of its own");
 
+/// Length up to which a string that is edited in place doubles its buffer, in bytes. Beyond: it gets an eighth more at a time.
+pub const STRING_DOUBLING_BYTES_MAX: usize = 1024 * 1024;
 /// Descriptors kept for ourselves beside those of clients (as Redis does): files, rings, listening sockets.
 pub const DESCRIPTORS_RESERVED: u64 = 32;
 /// Submission slots of one core's io_uring. When they are taken, what is there is handed to the kernel before the turn ends.

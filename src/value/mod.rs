@@ -3,3 +3,4 @@
 pub mod object;
 
 pub mod lcs;
+pub mod string_edit;
