@@ -163,19 +163,12 @@ fn write_arguments(reply: &mut Reply, arguments: &[Argument<'_>]) {
 fn write_argument(reply: &mut Reply, argument: &Argument<'_>) {
     let has_arguments = matches!(argument.kind, ArgumentType::OneOf | ArgumentType::Block);
     let display = (!has_arguments).then(|| argument.display.unwrap_or(&argument.name));
-    let texts = [
-        ("token", argument.token),
-        ("since", argument.since),
-        ("deprecated_since", argument.deprecated_since),
-    ];
-    let flags: Vec<&str> = [
-        ("optional", argument.optional),
-        ("multiple", argument.multiple),
-        ("multiple_token", argument.multiple_token),
-    ]
-    .into_iter()
-    .filter_map(|(name, set)| set.then_some(name))
-    .collect();
+    let texts = [("token", argument.token), ("since", argument.since), ("deprecated_since", argument.deprecated_since)];
+    let flags: Vec<&str> =
+        [("optional", argument.optional), ("multiple", argument.multiple), ("multiple_token", argument.multiple_token)]
+            .into_iter()
+            .filter_map(|(name, set)| set.then_some(name))
+            .collect();
     // Name, type, and one of display text and arguments are always there.
     let optional = [argument.key_spec.is_some(), !flags.is_empty()].into_iter().filter(|&there| there).count();
     reply.map(3 + optional + texts.iter().filter(|(_, value)| value.is_some()).count());

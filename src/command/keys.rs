@@ -124,7 +124,8 @@ pub fn visit_keys(command: &Command, args: Args<'_>, mut visit: impl FnMut(usize
 pub fn all_keys(command: &Command, args: Args<'_>) -> Result<Vec<FoundKey>, Unfitting> {
     let mut found = Vec::new();
     let variable = command.keys.iter().any(|spec| spec.has("variable_flags"));
-    let by_specs = if variable && command.find_keys.is_some() { Err(Unfitting) } else { by_specs(command, args, &mut found) };
+    let by_specs =
+        if variable && command.find_keys.is_some() { Err(Unfitting) } else { by_specs(command, args, &mut found) };
     match (by_specs, command.find_keys) {
         (Ok(()), _) => {}
         (Err(Unfitting), None) => return Err(Unfitting),
@@ -232,7 +233,9 @@ mod tests {
         const FAKE: KeySpec = KeySpec { flags: &["not_key"], ..INCOMPLETE };
         let row = Command { arity: -2, keys: &[INCOMPLETE], find_keys: Some(last_argument), ..Command::BASE };
         let all = |row: &Command, words: &[&[u8]]| {
-            with_args(words, |args| all_keys(row, args).map(|keys| keys.iter().map(|key| key.argument).collect::<Vec<_>>()))
+            with_args(words, |args| {
+                all_keys(row, args).map(|keys| keys.iter().map(|key| key.argument).collect::<Vec<_>>())
+            })
         };
         let visited = |row: &Command, words: &[&[u8]]| {
             let mut found = Vec::new();

@@ -98,6 +98,12 @@ pub struct Table {
 pub static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
 impl Row {
+    /// A row outside the table, for tests of shapes that no command has yet.
+    #[cfg(test)]
+    pub fn alone(command: &'static Command) -> Row {
+        Row::derive(command, None, &mut 0)
+    }
+
     fn derive(command: &'static Command, parent: Option<&'static Command>, next_id: &mut usize) -> Row {
         let hidden = parent.is_some_and(|parent| parent.flags.has(Flags::HIDDEN_SUBCOMMANDS));
         let parent = parent.map(|parent| parent.name);
@@ -112,8 +118,7 @@ impl Row {
         let LegacyRange { first_key, last_key, key_step, movable } = legacy_range(command);
         let flags = if movable { command.flags.and(Flags::MOVABLE_KEYS) } else { command.flags };
         let categories = all_categories(command);
-        let subcommands =
-            command.subcommands.iter().map(|sub| Row::derive(sub, Some(command), next_id)).collect();
+        let subcommands = command.subcommands.iter().map(|sub| Row::derive(sub, Some(command), next_id)).collect();
         Row { command, id, full_name, flags, categories, parent, first_key, last_key, key_step, subcommands }
     }
 
@@ -161,7 +166,8 @@ fn legacy_range(command: &Command) -> LegacyRange {
         }
         _ => None,
     });
-    let mut movable = command.keys.iter().any(|spec| spec.has("incomplete")) || ranges.clone().count() < command.keys.len();
+    let mut movable =
+        command.keys.iter().any(|spec| spec.has("incomplete")) || ranges.clone().count() < command.keys.len();
     if let ([_], Some((first_key, last_key, key_step))) = (command.keys, ranges.clone().next()) {
         return LegacyRange { first_key, last_key, key_step, movable };
     }
@@ -281,8 +287,8 @@ fn slot_of(name: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::spec::KeySpec;
     use super::*;
+    use crate::command::spec::KeySpec;
 
     const fn spec(begin: usize, last: i32, step: usize) -> KeySpec {
         let find = FindKeys::Range { last, step, limit: 0 };
