@@ -29,7 +29,7 @@ all)
     ;;
 asan)
     # mimalloc would hide the heap from the sanitizer: under it the system's allocator is used (src/stats/memory.rs).
-    RUSTFLAGS="-Zsanitizer=address" cargo +nightly test --lib --target x86_64-unknown-linux-gnu --target-dir target/asan
+    RUSTFLAGS="-Zsanitizer=address --cfg system_allocator" cargo +nightly test --lib --target x86_64-unknown-linux-gnu --target-dir target/asan
     ;;
 loom)
     RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom loom_

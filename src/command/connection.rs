@@ -267,8 +267,7 @@ fn read_greeting<'a>(context: &SessionContext<'a>) -> Result<Greeting<'a>, Comma
             greeting.name = Some(args.get(at + 1));
             at += 2;
         } else {
-            let option = String::from_utf8_lossy(args.get(at));
-            return Err(CommandError::Owned(["ERR Syntax error in HELLO option '", &option, "'"].concat()));
+            return Err(CommandError::quoting("ERR Syntax error in HELLO option '", args.get(at), "'"));
         }
     }
     Ok(greeting)

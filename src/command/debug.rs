@@ -77,7 +77,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("set-active-expire", 3, 3, set_active_expire),
     ("set-disable-deny-scripts", 3, 3, set_disable_deny_scripts),
     ("set-skip-checksum-validation", 3, 3, set_skip_checksum_validation),
-    ("sleep", 3, 3, sleep),
+    ("sleep", 3, 3, hold_up),
     ("stringmatch-test", 2, 2, stringmatch_test),
 ];
 
@@ -93,9 +93,8 @@ fn debug(context: &mut Context<'_>) -> Result<(), CommandError> {
 }
 
 fn unknown_subcommand(args: &Args<'_>) -> CommandError {
-    let name = String::from_utf8_lossy(args.get(1));
-    let text = ["ERR unknown subcommand or wrong number of arguments for '", &name, "'. Try DEBUG HELP."].concat();
-    CommandError::Owned(text)
+    let reason = "ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::quoting(reason, args.get(1), "'. Try DEBUG HELP.")
 }
 
 /// The switch at argument 2: a number other than 0 is on, anything that is no number is off.
@@ -196,24 +195,13 @@ fn object(context: &mut Context<'_>) -> Result<(), CommandError> {
     let text = format!(
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         entry.key().as_ptr(),
-        encoding(&entry),
+        entry.encoding(),
         serialized_len(&entry),
         entry.access(),
         idle_seconds(entry.access(), turn.now_ms),
     );
     context.reply.simple(&text);
     Ok(())
-}
-
-/// Longest string Redis keeps beside its object's header.
-const EMBEDDED_BYTES_MAX: usize = 44;
-
-fn encoding(entry: &Entry<'_>) -> &'static str {
-    match entry.value() {
-        ValueRef::Integer(_) => "int",
-        ValueRef::Inline(bytes) if bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
-        ValueRef::Inline(_) | ValueRef::Boxed(_) => "raw",
-    }
 }
 
 /// Bytes of the value in an RDB file, as if nothing were compressed there (Redis compresses strings of more than 20 bytes).
@@ -270,13 +258,16 @@ fn populate(context: &mut Context<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
+#[expect(clippy::approx_constant, reason = "the number Redis shows, not pi")]
+const EXAMPLE_DOUBLE: f64 = 3.141;
+
 fn protocol(context: &mut Context<'_>) -> Result<(), CommandError> {
     let name = context.args.get(2).to_ascii_lowercase();
     let reply: &mut Reply = context.reply;
     match name.as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(EXAMPLE_DOUBLE),
         b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
         b"null" => reply.null(),
         b"array" => {
@@ -369,7 +360,7 @@ fn set_skip_checksum_validation(context: &mut Context<'_>) -> Result<(), Command
 }
 
 /// All keyspaces are in hand meanwhile, so nobody else gets at any data either.
-fn sleep(context: &mut Context<'_>) -> Result<(), CommandError> {
+fn hold_up(context: &mut Context<'_>) -> Result<(), CommandError> {
     let seconds = number::parse_double(context.args.get(2)).unwrap_or(0.0).max(0.0);
     let milliseconds = (seconds * 1000.0).min(DEBUG_SLEEP_MS_MAX as f64);
     process::hold_thread(Duration::from_micros((milliseconds * 1000.0) as u64));

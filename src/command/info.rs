@@ -154,13 +154,14 @@ fn server(page: &mut Page, facts: &Facts<'_>) {
     page.line("os", &server.machine);
     page.line("arch_bits", usize::BITS);
     page.line("monotonic_clock", "POSIX clock_gettime");
-    page.line("multiplexing_api", &server.multiplexing_api);
+    page.line("multiplexing_api", server.multiplexing_api.split(' ').next().unwrap_or_default());
     page.line("atomicvar_api", "c11-builtin");
     page.line("gcc_version", "0.0.0");
     page.line("process_id", std::process::id());
     page.line("process_supervised", "no");
     page.line("run_id", &server.run_id);
-    page.line("tcp_port", server.tcp_port);
+    let tcp_port = config.get_i64(crate::param!("port"));
+    page.line("tcp_port", tcp_port);
     page.line("server_time_usec", facts.now_ms * 1000);
     page.line("uptime_in_seconds", uptime_s);
     page.line("uptime_in_days", uptime_s / (24 * 3600));
@@ -171,10 +172,10 @@ fn server(page: &mut Page, facts: &Facts<'_>) {
     page.line("config_file", &server.config_file);
     page.line("io_threads_active", 0);
     let mut listener = 0;
-    if server.tcp_port != 0 {
+    if tcp_port != 0 {
         let binds: String =
             config.bind().map(|address| format!("bind={},", String::from_utf8_lossy(address))).collect();
-        page.line("listener0", format_args!("name=tcp,{binds}port={}", server.tcp_port));
+        page.line("listener0", format_args!("name=tcp,{binds}port={tcp_port}"));
         listener = 1;
     }
     let unix_socket = config.get_str(crate::param!("unixsocket"));
@@ -397,7 +398,8 @@ fn error_stats(page: &mut Page, facts: &Facts<'_>) {
 
 fn ringfort(page: &mut Page, facts: &Facts<'_>) {
     page.line("shards", facts.server.cores.len());
-    page.line("driver", &facts.server.multiplexing_api);
+    // Clients take commas for lists.
+    page.line("driver", facts.server.multiplexing_api.replace(", ", " "));
     for (index, core) in facts.server.cores.iter().enumerate() {
         page.line(
             &format!("core{index}"),

@@ -15,7 +15,7 @@
 //! argument = name ["<" display ">"] [":" type] ["#" key specification]
 //!          | name "(" item "|" item … ")"     one of them
 //!          | name "{" sequence "}"            all of them in this order
-//! token    = UPPER-CASE | "'" any text "'"    `'m'`, `approximately='~'`
+//! token    = UPPER-CASE | "'" any text "'"    `'two words'`, `approximately='~'`
 //! name     = lower-case | "`" any text "`"    `` `ID`... ``
 //! type     = string (when not said) | key | integer | double | pattern | unix-time
 //! ```

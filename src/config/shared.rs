@@ -3,21 +3,33 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::rewrite::{replace_file, rewrite, rewrite_all};
 use super::{Changed, Config, ConfigError, Setter};
+
+/// What a change needs beyond its value being stored (sockets that are opened anew). It sees the changed configuration
+/// before anybody else does, and may refuse it. It runs under the lock of the configuration: it must not ask for the
+/// current one.
+pub type Apply = Box<dyn Fn(&Config, &Changed) -> Result<(), ConfigError> + Send + Sync>;
 
 /// See the file's head.
 pub struct SharedConfig {
     current: Mutex<Arc<Config>>,
     generation: AtomicU64,
+    apply: OnceLock<Apply>,
 }
 
 impl SharedConfig {
     /// Shares what was loaded at the start.
     pub fn new(config: Config) -> SharedConfig {
-        SharedConfig { generation: AtomicU64::new(config.generation()), current: Mutex::new(Arc::new(config)) }
+        let generation = AtomicU64::new(config.generation());
+        SharedConfig { generation, current: Mutex::new(Arc::new(config)), apply: OnceLock::new() }
+    }
+
+    /// From now on every change goes through `apply`; only the first call counts. Without one, changes are only stored.
+    pub fn apply_with(&self, apply: Apply) {
+        let _ = self.apply.set(apply);
     }
 
     fn lock(&self) -> MutexGuard<'_, Arc<Config>> {
@@ -36,18 +48,15 @@ impl SharedConfig {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// CONFIG SET: all pairs or none. `apply` sees what changed before anybody else does, and may refuse it.
-    pub fn set(
-        &self,
-        pairs: &[(Vec<u8>, Vec<u8>)],
-        setter: Setter,
-        apply: impl FnOnce(&Changed) -> Result<(), ConfigError>,
-    ) -> Result<(), ConfigError> {
+    /// CONFIG SET: all pairs or none.
+    pub fn set(&self, pairs: &[(Vec<u8>, Vec<u8>)], setter: Setter) -> Result<(), ConfigError> {
         let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(name, value)| (&name[..], &value[..])).collect();
         let mut current = self.lock();
         let mut next = Config::clone(&current);
         let changed = next.set_many(&pairs, setter)?;
-        apply(&changed)?;
+        if let Some(apply) = self.apply.get() {
+            apply(&next, &changed)?;
+        }
         let generation = next.generation();
         *current = Arc::new(next);
         self.generation.store(generation, Ordering::Release);
@@ -76,16 +85,17 @@ mod tests {
         let before = shared.generation();
         let setter = Setter { local: true, loading: false };
         let pair = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
-        shared.set(&[pair("timeout", "77")], setter, |_| Ok(())).unwrap();
+        shared.set(&[pair("timeout", "77")], setter).unwrap();
         assert_ne!(shared.generation(), before);
         assert_eq!(shared.current().get_i64(crate::param!("timeout")), 77);
         let after = shared.generation();
-        assert!(shared.set(&[pair("timeout", "78"), pair("port", "x")], setter, |_| Ok(())).is_err());
-        let refuse = |changed: &Changed| {
+        assert!(shared.set(&[pair("timeout", "78"), pair("port", "x")], setter).is_err());
+        shared.apply_with(Box::new(|next, changed| {
             assert!(changed.includes(crate::param!(index of "timeout")));
+            assert_eq!(next.get_i64(crate::param!("timeout")), 79);
             Err(ConfigError::failed("timeout", "not now"))
-        };
-        assert!(shared.set(&[pair("timeout", "79")], setter, refuse).is_err());
+        }));
+        assert!(shared.set(&[pair("timeout", "79")], setter).is_err());
         assert_eq!((shared.generation(), shared.current().get_i64(crate::param!("timeout"))), (after, 77));
     }
 }

@@ -268,6 +268,39 @@ impl Keyspace {
     }
 }
 
+#[cfg(test)]
+impl Keyspace {
+    /// Asserts that the index of expiries holds exactly the volatile entries.
+    pub(super) fn assert_indexed(&self) {
+        use std::collections::BTreeSet;
+        for tables in &self.databases {
+            let (mut volatile, mut indexed, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
+            let mut cursor = 0;
+            loop {
+                cursor = tables.keys.scan(cursor, |at| {
+                    count += 1;
+                    // SAFETY: the table only holds live entries.
+                    if unsafe { EntryPointer::from_raw(at).entry() }.expire_at_ms().is_some() {
+                        volatile.insert(at);
+                    }
+                });
+                if cursor == 0 {
+                    break;
+                }
+            }
+            loop {
+                cursor = tables.expires.scan(cursor, |at| assert!(indexed.insert(at), "indexed once"));
+                if cursor == 0 {
+                    break;
+                }
+            }
+            assert_eq!(count, tables.keys.len());
+            assert_eq!(indexed.len(), tables.expires.len());
+            assert_eq!(volatile, indexed);
+        }
+    }
+}
+
 impl Drop for Keyspace {
     fn drop(&mut self) {
         for database in &mut self.databases {

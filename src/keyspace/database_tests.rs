@@ -1,6 +1,6 @@
 //! Tests of `database.rs`, and a model test of everything that changes a keyspace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::keyspace::write::{Expiry, Taken};
 use super::*;
@@ -32,35 +32,6 @@ impl Keyspace {
     pub(in super::super) fn expiry(&mut self, database: u32, key: &str) -> Option<i64> {
         let key = self.hasher.key(key.as_bytes());
         self.peek(database, &key, TURN).expect("the key exists").expire_at_ms()
-    }
-
-    /// Asserts that the index of expiries holds exactly the volatile entries.
-    pub(in super::super) fn assert_indexed(&self) {
-        for tables in &self.databases {
-            let (mut volatile, mut indexed, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
-            let mut cursor = 0;
-            loop {
-                cursor = tables.keys.scan(cursor, |at| {
-                    count += 1;
-                    // SAFETY: the table only holds live entries.
-                    if unsafe { EntryPointer::from_raw(at).entry() }.expire_at_ms().is_some() {
-                        volatile.insert(at);
-                    }
-                });
-                if cursor == 0 {
-                    break;
-                }
-            }
-            loop {
-                cursor = tables.expires.scan(cursor, |at| assert!(indexed.insert(at), "indexed once"));
-                if cursor == 0 {
-                    break;
-                }
-            }
-            assert_eq!(count, tables.keys.len());
-            assert_eq!(indexed.len(), tables.expires.len());
-            assert_eq!(volatile, indexed);
-        }
     }
 }
 

@@ -1,9 +1,9 @@
-//! Listening sockets and the acceptor threads: one blocking thread per socket, which hands each connection to the core
-//! with the fewest clients, so that connections are spread evenly.
+//! Listening sockets, and what becomes of an accepted connection: it goes to the core with the fewest clients, so that
+//! connections are spread evenly.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -21,37 +21,61 @@ use crate::shard::exchange::Meeting;
 use crate::shard::message::{Connection, Message};
 use crate::stats::server::ServerFacts;
 
-/// How long an acceptor rests when the process or the system has no descriptor left; it then tries again.
-const REST_WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(50);
+/// A TCP address to listen on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Endpoint {
+    /// A word of `bind`; a leading minus: an address that may be missing on this machine.
+    pub bind: String,
+    /// The port, not 0.
+    pub port: u16,
+}
 
-/// The listening sockets of a server.
+impl Endpoint {
+    /// Those that `bind` and `port` ask for.
+    pub fn wanted(config: &Config) -> Vec<Endpoint> {
+        match config.get_i64(crate::param!("port")) as u16 {
+            0 => Vec::new(),
+            port => config.bind().map(|word| Endpoint { bind: String::from_utf8_lossy(word).into_owned(), port }).collect(),
+        }
+    }
+
+    /// Listens; None when the address is missing but may be.
+    pub fn open(&self, config: &Config) -> io::Result<Option<TcpListener>> {
+        let backlog = config.get_i64(crate::param!("tcp-backlog")) as i32;
+        let (optional, host) = match self.bind.strip_prefix('-') {
+            Some(host) => (true, host),
+            None => (false, self.bind.as_str()),
+        };
+        match open_tcp(host, self.port, backlog) {
+            Ok(listener) => Ok(Some(listener)),
+            Err(error) if optional && is_missing(&error) => Ok(None),
+            Err(error) => {
+                let port = self.port;
+                tracing::warn!("Warning: Could not create server TCP listening socket {host}:{port}: {error}");
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The listening sockets of a server that starts.
 pub struct Listeners {
-    tcp: Vec<TcpListener>,
-    unix: Option<(UnixListener, PathBuf)>,
+    /// With the addresses they were opened for.
+    pub(super) tcp: Vec<(Endpoint, TcpListener)>,
+    /// With its path.
+    pub(super) unix: Option<(UnixListener, PathBuf)>,
 }
 
 impl Listeners {
     /// Opens what `bind`, `port` and `unixsocket` ask for.
     pub fn open(config: &Config) -> io::Result<Listeners> {
-        let port = config.get_i64(crate::param!("port")) as u16;
-        let backlog = config.get_i64(crate::param!("tcp-backlog")) as i32;
         let mut tcp = Vec::new();
-        if port != 0 {
-            for address in config.bind() {
-                let text = String::from_utf8_lossy(address).into_owned();
-                // A leading minus: an address that may be missing on this machine.
-                let (optional, host) = match text.strip_prefix('-') {
-                    Some(host) => (true, host),
-                    None => (false, text.as_str()),
-                };
-                match open_tcp(host, port, backlog) {
-                    Ok(listener) => tcp.push(listener),
-                    Err(error) if optional && is_missing(&error) => {}
-                    Err(error) => {
-                        tracing::warn!("Warning: Could not create server TCP listening socket {host}:{port}: {error}");
-                        return Err(error);
-                    }
-                }
+        for endpoint in Endpoint::wanted(config) {
+            if let Some(listener) = endpoint.open(config).inspect_err(|_| {
+                // Tools that start servers look for this line to try another port.
+                tracing::warn!("Failed listening on port {} (tcp), aborting.", endpoint.port);
+            })? {
+                tcp.push((endpoint, listener));
             }
         }
         let path = config.get_path(crate::param!("unixsocket"));
@@ -64,11 +88,6 @@ impl Listeners {
         Ok(Listeners { tcp, unix })
     }
 
-    /// The TCP port that was opened, 0 without.
-    pub fn port(&self) -> u16 {
-        self.tcp.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |address| address.port())
-    }
-
     /// The path of the unix socket.
     pub fn unix_path(&self) -> Option<&Path> {
         self.unix.as_ref().map(|(_, path)| path.as_path())
@@ -77,44 +96,6 @@ impl Listeners {
     /// Nothing is listened on.
     pub fn is_empty(&self) -> bool {
         self.tcp.is_empty() && self.unix.is_none()
-    }
-
-    /// Starts accepting; the threads live as long as the process.
-    pub fn accept(self, outside: Arc<Outside>) -> io::Result<()> {
-        for listener in self.tcp {
-            let outside = outside.clone();
-            std::thread::Builder::new().name("accept tcp".into()).spawn(move || {
-                accept_loop(|| listener.accept(), |(stream, peer)| outside.admit_tcp(stream, peer));
-            })?;
-        }
-        if let Some((listener, path)) = self.unix {
-            let path = path.display().to_string();
-            std::thread::Builder::new().name("accept unix".into()).spawn(move || {
-                accept_loop(|| listener.accept(), |(stream, _)| outside.admit_unix(stream.into(), &path));
-            })?;
-        }
-        Ok(())
-    }
-}
-
-fn accept_loop<T>(accept: impl Fn() -> io::Result<T>, admit: impl Fn(T)) {
-    let mut complained = false;
-    loop {
-        match accept() {
-            Ok(accepted) => {
-                complained = false;
-                admit(accepted);
-            }
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) => {
-                if !complained {
-                    tracing::warn!("Accepting client connection: {error}; trying again until it works");
-                    complained = true;
-                }
-                std::thread::sleep(REST_WITHOUT_DESCRIPTORS);
-            }
-            // The peer has gone already, or a signal came: the next one may be fine.
-            Err(error) => tracing::debug!("Accepting client connection: {error}"),
-        }
     }
 }
 
@@ -128,7 +109,10 @@ fn open_tcp(host: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
         "*" => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         "::*" => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        other => other.parse().map_err(|_| io::Error::new(ErrorKind::InvalidInput, "not an IP address"))?,
+        other => match other.parse() {
+            Ok(ip) => ip,
+            Err(_) => resolve(other)?,
+        },
     };
     let address = SocketAddr::new(ip, port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -139,6 +123,12 @@ fn open_tcp(host: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     Ok(socket.into())
+}
+
+/// The IPv4 address of a host name, as Redis takes it.
+fn resolve(host: &str) -> io::Result<IpAddr> {
+    let found = (host, 0).to_socket_addrs()?.map(|address| address.ip()).find(IpAddr::is_ipv4);
+    found.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "Name or service not known"))
 }
 
 fn open_unix(path: &Path, permissions: u32) -> io::Result<UnixListener> {
@@ -191,7 +181,8 @@ impl Outside {
         sent
     }
 
-    fn admit_tcp(&self, stream: TcpStream, peer: SocketAddr) {
+    /// Takes a TCP connection in, unless protected mode forbids it.
+    pub(super) fn admit_tcp(&self, stream: TcpStream, peer: SocketAddr) {
         let config = self.config.current();
         let open = !config.get_bool(crate::param!("protected-mode"))
             || !config.get_bytes(crate::param!("requirepass")).is_empty()
@@ -216,7 +207,8 @@ impl Outside {
         self.admit(stream.into(), false, peer.to_string(), local, &config);
     }
 
-    fn admit_unix(&self, socket: OwnedFd, path: &str) {
+    /// Takes a connection over the unix socket in.
+    pub(super) fn admit_unix(&self, socket: OwnedFd, path: &str) {
         let config = self.config.current();
         self.admit(socket, true, format!("{path}:0"), format!("{path}:0"), &config);
     }

@@ -1,8 +1,10 @@
 //! Layer 9: the process. Starts the cores, accepts connections, drives each core's `Core` with sockets, and ends it all.
 
+mod acceptors;
 pub mod connection;
 pub mod listen;
 pub mod log;
+pub mod simulated;
 pub mod start;
 pub mod worker;
 

@@ -29,6 +29,7 @@ use crate::runtime::open_files::raise_limit;
 use crate::stdx::limits::{DESCRIPTORS_RESERVED, RING_SLOTS};
 use crate::stdx::random::{Random, seed_from_os};
 
+use super::acceptors::Acceptors;
 use super::listen::{Listeners, Outside};
 use super::worker::{DoorbellTask, Worker};
 use super::{VERSION, REDIS_VERSION};
@@ -106,13 +107,15 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     }
     let pidfile = write_pidfile(&config);
     let unix_path = listeners.unix_path().map(ToOwned::to_owned);
-    let plan = Plan::new(config, config_file, listeners.port(), driver, events.clone())?;
-    let (server, stopped) = (plan.server.clone(), plan.stopped.clone());
+    let listens_on_tcp = !listeners.tcp.is_empty();
+    let plan = Plan::new(config, config_file, driver, events.clone())?;
+    let (server, stopped, config) = (plan.server.clone(), plan.stopped.clone(), plan.config.clone());
     let outside = Arc::new(plan.start_cores(driver)?);
-    listeners.accept(outside.clone())?;
+    let acceptors = Acceptors::start(listeners, outside.clone())?;
+    config.apply_with(Box::new(move |config, changed| acceptors.apply(config, changed)));
     server.memory_startup_bytes.store(crate::stats::memory::used_bytes(), Ordering::Relaxed);
     tracing::info!("Server initialized");
-    if server.tcp_port != 0 {
+    if listens_on_tcp {
         tracing::info!("Ready to accept connections tcp");
     }
     if unix_path.is_some() {
@@ -146,7 +149,6 @@ impl Plan {
     fn new(
         config: Config,
         config_file: String,
-        tcp_port: u16,
         driver: DriverKind,
         events: mpsc::Sender<ControlEvent>,
     ) -> io::Result<Plan> {
@@ -155,7 +157,6 @@ impl Plan {
         let mut random = Random::new(seed_from_os());
         let run_id = (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect();
         let mut server = ServerFacts::new(shards, TABLE.count(), run_id, clock.unix_ms());
-        server.tcp_port = tcp_port;
         server.config_file = config_file;
         server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         server.multiplexing_api = driver.name().to_string();
@@ -213,7 +214,7 @@ impl Plan {
 }
 
 /// Rings for one core: to each core, and from each core and from outside.
-type CoreRings = (Vec<Option<Sender<Message>>>, Vec<Receiver<Message>>);
+pub type CoreRings = (Vec<Option<Sender<Message>>>, Vec<Receiver<Message>>);
 
 /// A ring for every ordered pair of cores, and one from outside to each.
 pub fn lay_rings(shards: usize, slots: usize) -> (Vec<CoreRings>, Vec<Sender<Message>>) {

@@ -8,7 +8,7 @@ use crate::command::error::CommandError;
 use crate::command::request::{ClientFilter, ControlRequest};
 use crate::command::spec::Flags;
 use crate::command::table::Row;
-use crate::config::{Changed, ConfigError, Setter};
+use crate::config::Setter;
 use crate::shard::call;
 use crate::shard::exchange::Event;
 use crate::shard::home::Runner;
@@ -97,8 +97,8 @@ impl Core {
     }
 
     fn config_set(&mut self, pairs: &[(Vec<u8>, Vec<u8>)], local: bool) -> Result<(), CommandError> {
-        let result = self.shared_config.set(pairs, Setter { local, loading: false }, refuse_fixed);
-        result.map_err(|error| CommandError::Owned(String::from_utf8_lossy(&error.text()).into_owned()))?;
+        let result = self.shared_config.set(pairs, Setter { local, loading: false });
+        result.map_err(|error| CommandError::Owned(error.text()))?;
         self.refresh_config();
         let lfu = self.config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
         self.server.lfu_policy.store(lfu, Ordering::Relaxed);
@@ -116,7 +116,7 @@ impl Core {
             }
             Err(error) => {
                 tracing::warn!("CONFIG REWRITE failed: {error}");
-                Err(CommandError::Owned(format!("ERR Rewriting config file: {error}")))
+                Err(CommandError::Owned(format!("ERR Rewriting config file: {error}").into_bytes()))
             }
         }
     }
@@ -327,27 +327,6 @@ impl Core {
             self.wake(key);
         }
     }
-}
-
-/// Refuses changes that need listening sockets to be opened anew, which this server only does at its start.
-fn refuse_fixed(changed: &Changed) -> Result<(), ConfigError> {
-    const PORT: usize = crate::param!(index of "port");
-    const TLS_PORT: usize = crate::param!(index of "tls-port");
-    const BIND: usize = crate::param!(index of "bind");
-    for (touched, name, reason) in [
-        (changed.includes(PORT), "port", "Unable to listen on this port. Check server logs."),
-        (changed.includes(TLS_PORT), "tls-port", "Unable to listen on this port. Check server logs."),
-        (changed.includes(BIND), "bind", "Failed to bind to specified addresses."),
-    ] {
-        if touched {
-            tracing::warn!(
-                "CONFIG SET {name}: this version opens its listening sockets only when it starts; set '{name}' in the \
-                 configuration file or on the command line and start again"
-            );
-            return Err(ConfigError::failed(name, reason));
-        }
-    }
-    Ok(())
 }
 
 /// The lines of CLIENT LIST: by number, or as the request named them.

@@ -207,6 +207,22 @@ impl Core {
         self.exchange.shards() > 1 || !self.woken.is_empty() || !self.orders.is_empty() || self.exchange.has_work()
     }
 
+    /// What is not done or not put away; nothing once all sessions have their replies. For tests and the simulation.
+    pub fn leftover(&mut self) -> Option<&'static str> {
+        let sessions = self.sessions.iter().filter(|(_, session)| session.is_some()).count();
+        [
+            (!self.tickets.is_empty(), "a ticket"),
+            (!self.operations.is_empty(), "an operation"),
+            (self.open_batches.iter().any(Option::is_some), "an open batch"),
+            (!self.paused.is_empty(), "a paused session"),
+            (sessions + self.free_slots.len() != self.sessions.len(), "a lost session slot"),
+            (sessions as u64 != self.stats().clients.get(), "a wrong number of clients"),
+        ]
+        .into_iter()
+        .find_map(|(left, what)| left.then_some(what))
+        .or_else(|| self.exchange.leftover())
+    }
+
     pub(super) fn wake(&mut self, key: SessionKey) {
         self.woken.push(key);
     }
@@ -323,7 +339,7 @@ impl Core {
             return if session.segments.is_empty() { Progress::Close } else { Progress::Wait };
         }
         if let Some(error) = session.protocol_error.take() {
-            self.stats().count_error("ERR");
+            self.stats().count_error(b"ERR");
             error.write(session.reply());
             session.closing = true;
             return self.after_input(session);

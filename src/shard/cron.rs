@@ -2,6 +2,9 @@
 //!
 //! Both have a budget of time, so that no turn is held up; what is left waits for the next round.
 
+use std::sync::atomic::Ordering;
+
+use crate::keyspace::Keyspace;
 use crate::keyspace::entry::EntryPointer;
 use crate::runtime::clock::Clock;
 use crate::stats::server::ServerFacts;
@@ -10,6 +13,8 @@ use super::exchange::Exchange;
 
 /// Longest time one round may spend on expiry and on freeing, each: 2 ms of every 100 ms, a fiftieth of the core.
 const ROUND_BUDGET_NS: u64 = 2_000_000;
+/// Expiry is behind when its time is over and at least one in so many of the keys it looked at was due.
+const DUE_SHARE: usize = 4;
 /// Buckets of volatile keys looked at between two looks at the clock.
 const SLICES_PER_LOOK: usize = 16;
 
@@ -21,41 +26,21 @@ pub struct Cron {
 }
 
 impl Exchange {
-    /// One round; true when it ran out of its budget and should come again soon. Skipped when the box is out: whoever
-    /// has it works with it.
+    /// One round; true when it could not do all there was to do, so that the next one should come soon. Skipped when the
+    /// box is out: whoever has it works with it.
     pub fn cron(&mut self, cron: &mut Cron, now_ms: i64, clock: &Clock, server: &ServerFacts) -> bool {
         let shard = self.core;
         if !self.take(shard) {
             self.put_all();
             return false;
         }
-        let mut more = false;
-        let lfu = server.lfu_policy.load(std::sync::atomic::Ordering::Relaxed);
+        let lfu = server.lfu_policy.load(Ordering::Relaxed);
         let Some(keyspace) = self.boxes[shard].as_deref_mut() else { unreachable!("taken above") };
         keyspace.lfu = lfu;
-        if server.active_expire.load(std::sync::atomic::Ordering::Relaxed) {
-            let end_ns = clock.monotonic_ns() + ROUND_BUDGET_NS;
-            let databases = keyspace.databases_len() as u32;
-            let mut done = 0;
-            'round: while done < databases {
-                for _ in 0..SLICES_PER_LOOK {
-                    let slice = keyspace.expire_slice(cron.database, now_ms, &mut cron.due);
-                    if slice.round_done {
-                        cron.database = (cron.database + 1) % databases;
-                        done += 1;
-                        if done == databases {
-                            break 'round;
-                        }
-                    }
-                }
-                if clock.monotonic_ns() >= end_ns {
-                    more = true;
-                    break;
-                }
-            }
-        }
+        let expiry_behind =
+            server.active_expire.load(Ordering::Relaxed) && expire_some(keyspace, cron, now_ms, clock);
         self.put_all();
-        self.free_some(clock) || more
+        self.free_some(clock) || expiry_behind
     }
 
     /// Frees what waits, slice by slice, giving the box back in between so that nobody waits for the whole. True when
@@ -63,18 +48,37 @@ impl Exchange {
     fn free_some(&mut self, clock: &Clock) -> bool {
         let shard = self.core;
         let end_ns = clock.monotonic_ns() + ROUND_BUDGET_NS;
-        while self.take(shard) {
-            let Some(keyspace) = self.boxes[shard].as_deref_mut() else { unreachable!("taken above") };
-            let more = keyspace.graveyard.free_slice();
+        let mut more = true;
+        while more && clock.monotonic_ns() < end_ns {
+            let taken = self.take(shard);
+            more = taken && self.boxes[shard].as_deref_mut().is_some_and(|keyspace| keyspace.graveyard.free_slice());
             self.put_all();
-            if !more {
-                return false;
-            }
-            if clock.monotonic_ns() >= end_ns {
-                return true;
+        }
+        more
+    }
+}
+
+/// Removes keys whose time has come, database by database from where the last round stopped. True when time was over
+/// although much was due.
+fn expire_some(keyspace: &mut Keyspace, cron: &mut Cron, now_ms: i64, clock: &Clock) -> bool {
+    let end_ns = clock.monotonic_ns() + ROUND_BUDGET_NS;
+    let databases = keyspace.databases_len() as u32;
+    let (mut databases_done, mut looked_at, mut removed) = (0, 0, 0);
+    loop {
+        for _ in 0..SLICES_PER_LOOK {
+            let slice = keyspace.expire_slice(cron.database, now_ms, &mut cron.due);
+            looked_at += slice.looked_at;
+            removed += slice.removed;
+            if slice.round_done {
+                cron.database = (cron.database + 1) % databases;
+                databases_done += 1;
+                if databases_done == databases {
+                    return false;
+                }
             }
         }
-        self.put_all();
-        true
+        if clock.monotonic_ns() >= end_ns {
+            return removed * DUE_SHARE >= looked_at.max(1);
+        }
     }
 }

@@ -18,7 +18,11 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use mimalloc::MiMalloc;
+#[cfg(not(system_allocator))]
+use mimalloc::MiMalloc as Heap;
+/// Sanitizers only see what goes through the system's allocator (`tests/run.sh asan`).
+#[cfg(system_allocator)]
+use std::alloc::System as Heap;
 
 use crate::stdx::limits::MEMORY_CELLS;
 
@@ -106,12 +110,12 @@ fn late_cell(own: usize) -> usize {
     given
 }
 
-// SAFETY: every call goes to mimalloc unchanged; counting touches only statics and a thread-local without destructor, allocates nothing and cannot panic (`own < OWNED` bounds the index).
+// SAFETY: every call goes to the heap unchanged; counting touches only statics and a thread-local without destructor, allocates nothing and cannot panic (`own < OWNED` bounds the index).
 unsafe impl GlobalAlloc for CountingAllocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract is passed on unchanged.
-        let pointer = unsafe { MiMalloc.alloc(layout) };
+        let pointer = unsafe { Heap.alloc(layout) };
         if !pointer.is_null() {
             count(layout.size());
         }
@@ -121,7 +125,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract is passed on unchanged.
-        let pointer = unsafe { MiMalloc.alloc_zeroed(layout) };
+        let pointer = unsafe { Heap.alloc_zeroed(layout) };
         if !pointer.is_null() {
             count(layout.size());
         }
@@ -131,14 +135,14 @@ unsafe impl GlobalAlloc for CountingAllocator {
     #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: the caller's contract is passed on unchanged.
-        unsafe { MiMalloc.dealloc(pointer, layout) };
+        unsafe { Heap.dealloc(pointer, layout) };
         count(layout.size().wrapping_neg());
     }
 
     #[inline]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller's contract is passed on unchanged.
-        let moved = unsafe { MiMalloc.realloc(pointer, layout, new_size) };
+        let moved = unsafe { Heap.realloc(pointer, layout, new_size) };
         if !moved.is_null() {
             count(new_size.wrapping_sub(layout.size()));
         }

@@ -41,8 +41,6 @@ pub struct ServerFacts {
     pub config_file: String,
     /// The binary's path.
     pub executable: String,
-    /// The TCP port listened on, 0 without.
-    pub tcp_port: u16,
     /// "io_uring (…)" or "epoll".
     pub multiplexing_api: String,
     /// One per core.
@@ -91,7 +89,6 @@ impl ServerFacts {
             started_ms,
             config_file: String::new(),
             executable: String::new(),
-            tcp_port: 0,
             multiplexing_api: String::new(),
             cores: (0..cores).map(|_| CoreStats::new(commands)).collect(),
             next_client_id: AtomicU64::new(1),

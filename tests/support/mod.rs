@@ -11,6 +11,8 @@ pub mod compare;
 pub mod duel;
 pub mod generate;
 pub mod grammar;
+pub mod history;
+pub mod linearize;
 pub mod server;
 pub mod shrink;
 pub mod table;

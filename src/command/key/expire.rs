@@ -159,9 +159,7 @@ impl Condition {
 }
 
 fn unsupported(option: &[u8]) -> CommandError {
-    // Redis prints the option as a C string.
-    let option = &option[..memchr::memchr(0, option).unwrap_or(option.len())];
-    CommandError::Owned(["ERR Unsupported option ", &String::from_utf8_lossy(option)].concat())
+    CommandError::quoting("ERR Unsupported option ", option, "")
 }
 
 fn expire(context: &mut Context<'_>, unit: Unit, origin: Origin) -> Result<(), CommandError> {

@@ -2,8 +2,9 @@
 
 use crate::command::context::{Context, SessionContext};
 use crate::command::error::CommandError;
+use crate::command::help::reply_help;
 use crate::command::spec::{Categories, Command, Flags, KeySpec, Run, key_at};
-use crate::keyspace::entry::Entry;
+use crate::keyspace::entry::{Entry, ValueRef};
 use crate::keyspace::expire;
 use std::sync::atomic::Ordering;
 
@@ -89,12 +90,15 @@ fn idle_time(context: &mut Context<'_>) -> Result<(), CommandError> {
     about_access(context, false, IS_LFU, |entry| expire::idle_seconds(entry.access(), now_ms))
 }
 
-/// Values are not shared between keys here, so there is one reference to each. (Redis shares the integers below 10,000
-/// and replies 2147483647 for them.)
+/// Values are not shared between keys here, so there is one reference to each. Small integers get the figure by which
+/// clients know Redis' shared ones.
 fn reference_count(context: &mut Context<'_>) -> Result<(), CommandError> {
-    match context.look(2).is_some() {
-        true => context.reply.integer(1),
-        false => context.reply.null(),
+    const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
+    const SHARED_COUNT: i64 = i32::MAX as i64;
+    match context.look(2).map(|entry| entry.value()) {
+        Some(ValueRef::Integer(integer)) if SHARED_INTEGERS.contains(&integer) => context.reply.integer(SHARED_COUNT),
+        Some(_) => context.reply.integer(1),
+        None => context.reply.null(),
     }
     Ok(())
 }
@@ -119,7 +123,6 @@ fn about_access(
 }
 
 const HELP: &[&str] = &[
-    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "ENCODING <key>",
     "    How the value of <key> is kept: int, embstr or raw for strings, and so on.",
     "FREQ <key>",
@@ -129,14 +132,9 @@ const HELP: &[&str] = &[
     "    Seconds since <key> was last used. Not with an LFU policy.",
     "REFCOUNT <key>",
     "    References to the value of <key>.",
-    "HELP",
-    "    Prints this help.",
 ];
 
 fn help(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
-    context.reply.array(HELP.len());
-    for line in HELP {
-        context.reply.simple(line);
-    }
+    reply_help(context.reply, "OBJECT", HELP);
     Ok(())
 }
