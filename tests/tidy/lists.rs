@@ -65,7 +65,6 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stats/memory.rs",
     "src/keyspace/entry.rs",
     "src/keyspace/database.rs",
-    "src/keyspace/database_tests.rs",
     "src/keyspace/write.rs",
     "src/keyspace/expire.rs",
     "src/keyspace/free.rs",
