@@ -21,7 +21,7 @@ use crate::shard::message::{Connection, Message};
 use crate::stats::core::CoreStats;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{
-    BATCHES_PER_SESSION_MAX, COMMANDS_PER_TURN_MAX, OUTPUT_BYTES_PAUSE, READ_BUFFER_BYTES,
+    BATCHES_PER_SESSION_MAX, COMMANDS_PER_TURN_MAX, OUTPUT_BYTES_PAUSE, OUTPUT_BYTES_PAUSE_UNAUTHENTICATED, READ_BUFFER_BYTES,
     READ_BUFFER_BYTES_KEPT_MAX,
 };
 
@@ -264,7 +264,12 @@ impl Core {
                 session.stall = Stall::Drain;
                 return if session.batches_out > 0 { Progress::Wait } else { Progress::Again };
             }
-            if session.out.len_bytes() >= OUTPUT_BYTES_PAUSE || share == 0 {
+            let output_max = if must_authenticate(&session.client, &self.config) {
+                OUTPUT_BYTES_PAUSE_UNAUTHENTICATED
+            } else {
+                OUTPUT_BYTES_PAUSE
+            };
+            if session.out.len_bytes() >= output_max || share == 0 {
                 return Progress::Again;
             }
             let mut requests = match session.requests.take() {
