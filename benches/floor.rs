@@ -19,7 +19,7 @@ use ringfort::runtime::driver::{DriverChoice, DriverKind, RingFlags, probe, run}
 const READ_BYTES: usize = 16 * 1024;
 const REPLY: &[u8] = b"+OK\r\n";
 
-fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let Some(port) = argument("--port").and_then(|port| port.parse().ok()) else {
         eprintln!("usage: floor --port N [--driver auto|io_uring|epoll] [--flags single|cooperative|plain]");
         return ExitCode::SUCCESS;

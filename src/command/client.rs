@@ -88,7 +88,7 @@ const SUBCOMMANDS: &[Command] = &[
         since: "2.4.0",
         summary: "Describes the open connections, one a line.",
         complexity: "O(N), N connections",
-        syntax: "[TYPE client-type(NORMAL | MASTER | REPLICA | PUBSUB)] [ID client-id:integer...]",
+        syntax: "[TYPE client-type(NORMAL | MASTER | REPLICA | PUBSUB)@5.0.0] [ID client-id:integer...@6.2.0]",
         history: &[
             ("2.8.12", "Shows the number of each connection."),
             ("5.0.0", "TYPE chooses by type."),
@@ -108,9 +108,10 @@ const SUBCOMMANDS: &[Command] = &[
         since: "2.4.0",
         summary: "Closes connections.",
         complexity: "O(N), N connections",
-        syntax: "filter(ip-port | new-format([ID client-id:integer] | \
-                 [TYPE client-type(NORMAL | MASTER | SLAVE | REPLICA | PUBSUB)] | [USER username] | [ADDR ip-port] | \
-                 [LADDR ip-port] | [SKIPME yes-no(YES | NO)] | [MAXAGE maxage:integer])...)",
+        syntax: "filter(old-format<ip:port>!2.8.12 | new-format([ID client-id:integer@2.8.12] | \
+                 [TYPE client-type(NORMAL | MASTER@3.2.0 | SLAVE | REPLICA@5.0.0 | PUBSUB)@2.8.12] | [USER username] | \
+                 [ADDR addr<ip:port>] | [LADDR laddr<ip:port>@6.2.0] | [SKIPME skipme(YES | NO)] | \
+                 [MAXAGE maxage:integer@7.4.0])...)",
         history: &[
             ("2.8.12", "Takes filters."),
             ("2.8.12", "Filter ID."),
@@ -167,7 +168,7 @@ const SUBCOMMANDS: &[Command] = &[
         flags: ADMIN,
         since: "3.0.0",
         summary: "Holds back the commands of all clients, or only writes.",
-        syntax: "timeout:integer [mode(WRITE | ALL)]",
+        syntax: "timeout:integer [mode(WRITE | ALL)@6.2.0]",
         history: &[("6.2.0", "WRITE holds back writes only.")],
         ..SUBCOMMAND
     },
@@ -233,17 +234,16 @@ fn setname(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
 
 fn setinfo(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     let (attribute, value) = (context.args.get(2), context.args.get(3));
-    let shown = || String::from_utf8_lossy(attribute);
     let target = if attribute.eq_ignore_ascii_case(b"lib-name") {
         &mut context.client.library_name
     } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
         &mut context.client.library_version
     } else {
-        return Err(CommandError::Owned(["ERR Unrecognized option '", &shown(), "'"].concat()));
+        return Err(CommandError::quoting("ERR Unrecognized option '", attribute, "'"));
     };
     if !is_printable_word(value) {
-        let text = ["ERR ", &shown(), " cannot contain spaces, newlines or special characters."].concat();
-        return Err(CommandError::Owned(text));
+        let reason = " cannot contain spaces, newlines or special characters.";
+        return Err(CommandError::quoting("ERR ", attribute, reason));
     }
     *target = (!value.is_empty()).then(|| value.into());
     context.reply.ok();
@@ -282,7 +282,7 @@ fn client_kind(text: &[u8]) -> Result<ClientKind, CommandError> {
     ];
     let found = kinds.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     found.map(|(_, kind)| *kind).ok_or_else(|| {
-        CommandError::Owned(["ERR Unknown client type '", &String::from_utf8_lossy(text), "'"].concat())
+        CommandError::quoting("ERR Unknown client type '", text, "'")
     })
 }
 
@@ -327,7 +327,7 @@ fn add_filter(filter: &mut ClientFilter, args: &Args<'_>, at: usize, own_id: u64
         filter.local_address = Some(text());
     } else if args.is(at, b"user") {
         if value != DEFAULT_USER {
-            return Err(CommandError::Owned(["ERR No such user '", &text(), "'"].concat()));
+            return Err(CommandError::quoting("ERR No such user '", value, "'"));
         }
         filter.user = Some(value.to_vec());
     } else if args.is(at, b"skipme") {
@@ -417,9 +417,8 @@ fn pause(context: &mut SessionContext<'_>) -> Result<ControlRequest, CommandErro
 
 /// What Redis says of a subcommand with too many arguments.
 fn unknown_subcommand(args: &Args<'_>) -> CommandError {
-    let name = String::from_utf8_lossy(args.get(1));
-    let text = ["ERR unknown subcommand or wrong number of arguments for '", &name, "'. Try CLIENT HELP."].concat();
-    CommandError::Owned(text)
+    let reason = "ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::quoting(reason, args.get(1), "'. Try CLIENT HELP.")
 }
 
 fn unpause(_: &mut SessionContext<'_>) -> Result<ControlRequest, CommandError> {

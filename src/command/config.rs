@@ -91,7 +91,7 @@ fn get(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
 
 fn set(context: &mut SessionContext<'_>) -> Result<ControlRequest, CommandError> {
     let args = context.args;
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(CommandError::Syntax);
     }
     let pairs = (2..args.len()).step_by(2).map(|at| (args.get(at).to_vec(), args.get(at + 1).to_vec())).collect();

@@ -101,7 +101,7 @@ pub const COMMANDS: &[Command] = &[
         group: "connection",
         summary: "Authenticates the connection.",
         complexity: "O(N), N passwords of the user",
-        syntax: "[username] password",
+        syntax: "[username@6.0.0] password",
         history: &[("6.0.0", "May name a user.")],
         ..Command::BASE
     },
@@ -276,8 +276,7 @@ fn read_greeting<'a>(context: &SessionContext<'a>) -> Result<Greeting<'a>, Comma
             greeting.name = Some(args.get(at + 1));
             at += 2;
         } else {
-            let option = String::from_utf8_lossy(args.get(at));
-            return Err(CommandError::Owned(["ERR Syntax error in HELLO option '", &option, "'"].concat()));
+            return Err(CommandError::quoting("ERR Syntax error in HELLO option '", args.get(at), "'"));
         }
     }
     Ok(greeting)

@@ -27,11 +27,16 @@ impl<'a> Keyspaces<'a> {
     /// The keyspace of a key. That its box is in hand was seen to by the router.
     #[inline]
     pub fn of(&mut self, key: &Key<'_>) -> &mut Keyspace {
-        let shard = match self.only {
+        self.shard(self.shard_of(key))
+    }
+
+    /// The shard of a key.
+    #[inline]
+    pub fn shard_of(&self, key: &Key<'_>) -> usize {
+        match self.only {
             Some(shard) => shard,
             None => self.hasher.shard_of(key),
-        };
-        self.shard(shard)
+        }
     }
 
     /// The keyspace of a shard whose box is in hand.

@@ -36,6 +36,7 @@ pub const COMMANDS: &[Command] = &[Command {
     flags: FLAGS.and(Flags::HIDDEN_SUBCOMMANDS),
     summary: "Commands for tests and for looking into the server.",
     complexity: "Depends on subcommand.",
+    internal: true,
     subcommands: &[Command {
         name: "config-rewrite-force-all",
         arity: 2,
@@ -92,9 +93,8 @@ fn debug(context: &mut Context<'_>) -> Result<(), CommandError> {
 }
 
 fn unknown_subcommand(args: &Args<'_>) -> CommandError {
-    let name = String::from_utf8_lossy(args.get(1));
-    let text = ["ERR unknown subcommand or wrong number of arguments for '", &name, "'. Try DEBUG HELP."].concat();
-    CommandError::Owned(text)
+    let reason = "ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::quoting(reason, args.get(1), "'. Try DEBUG HELP.")
 }
 
 /// The switch at argument 2: a number other than 0 is on, anything that is no number is off.
@@ -258,13 +258,16 @@ fn populate(context: &mut Context<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
+#[expect(clippy::approx_constant, reason = "the number Redis shows, not pi")]
+const EXAMPLE_DOUBLE: f64 = 3.141;
+
 fn protocol(context: &mut Context<'_>) -> Result<(), CommandError> {
     let name = context.args.get(2).to_ascii_lowercase();
     let reply: &mut Reply = context.reply;
     match name.as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(EXAMPLE_DOUBLE),
         b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
         b"null" => reply.null(),
         b"array" => {

@@ -38,13 +38,19 @@ pub enum CommandError {
     /// Any other fixed text.
     Text(&'static str),
     /// A text made for the occasion.
-    Owned(String),
+    Owned(Vec<u8>),
 }
 
 impl CommandError {
+    /// A text around bytes of the client's, which are shown up to their first NUL (Redis prints C strings).
+    pub fn quoting(before: &str, shown: &[u8], after: &str) -> CommandError {
+        let shown = &shown[..memchr::memchr(0, shown).unwrap_or(shown.len())];
+        CommandError::Owned([before.as_bytes(), shown, after.as_bytes()].concat())
+    }
+
     /// The error reply without its leading minus.
-    pub fn text(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    pub fn text(&self) -> Cow<'static, [u8]> {
+        let text: &'static str = match self {
             CommandError::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
             CommandError::NotAnInteger => "ERR value is not an integer or out of range",
             CommandError::NotAnInt32 => "ERR value is out of range, value must between -2147483648 and 2147483647",
@@ -59,13 +65,14 @@ impl CommandError {
             CommandError::InvalidCursor => "ERR invalid cursor",
             CommandError::SameObject => "ERR source and destination objects are the same",
             CommandError::InvalidExpire(command) => {
-                return Cow::Owned(["ERR invalid expire time in '", command, "' command"].concat());
+                return Cow::Owned(["ERR invalid expire time in '", command, "' command"].concat().into_bytes());
             }
             CommandError::Arity(command) => {
-                return Cow::Owned(["ERR wrong number of arguments for '", command, "' command"].concat());
+                return Cow::Owned(["ERR wrong number of arguments for '", command, "' command"].concat().into_bytes());
             }
             CommandError::Text(text) => text,
             CommandError::Owned(text) => return Cow::Owned(text.clone()),
-        })
+        };
+        Cow::Borrowed(text.as_bytes())
     }
 }

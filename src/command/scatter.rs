@@ -3,10 +3,11 @@
 //! Called by `shard::call`, and for parts done elsewhere by `session::multi`.
 
 use crate::resp::reply::Reply;
+use crate::stdx::limits::PREFETCH_WINDOW;
 
 use super::context::Context;
 use super::error::CommandError;
-use super::spec::{Merge, Scatter};
+use super::spec::{Merge, PartHandler, Scatter};
 
 /// A scattered command with all its keyspaces in hand.
 pub fn run_whole(scatter: &Scatter, context: &mut Context<'_>) -> Result<(), CommandError> {
@@ -14,24 +15,50 @@ pub fn run_whole(scatter: &Scatter, context: &mut Context<'_>) -> Result<(), Com
     if !(count - 1).is_multiple_of(scatter.step) {
         return Err(CommandError::Arity(context.command));
     }
-    let items = (1..count).step_by(scatter.step);
-    if let Some(unless) = scatter.unless {
-        for item in items.clone() {
-            if unless(context, item)? != 0 {
-                context.reply.integer(0);
-                return Ok(());
-            }
-        }
+    if let Some(unless) = scatter.unless
+        && run_items(scatter.step, unless, context)? != 0
+    {
+        context.reply.integer(0);
+        return Ok(());
     }
     if scatter.merge == Merge::Array {
         context.reply.array(count - 1);
     }
-    let mut sum = 0;
-    for item in items {
-        sum += (scatter.part)(context, item)?;
-    }
+    let sum = run_items(scatter.step, scatter.part, context)?;
     finish_merge(scatter, sum, context.reply);
     Ok(())
+}
+
+/// Runs every item, touching the keys of a window of them first: an MGET of keys that are in no cache takes a third of
+/// the time.
+fn run_items(step: usize, part: PartHandler, context: &mut Context<'_>) -> Result<i64, CommandError> {
+    let count = context.args.len();
+    let mut sum = 0;
+    for window in (1..count).step_by(step * PREFETCH_WINDOW) {
+        let items = (window..count).step_by(step).take(PREFETCH_WINDOW);
+        if items.len() > 1 {
+            prefetch(items.clone(), context);
+        }
+        for item in items {
+            sum += part(context, item)?;
+        }
+    }
+    Ok(sum)
+}
+
+fn prefetch(items: impl Iterator<Item = usize>, context: &mut Context<'_>) {
+    let mut hashes = [(0, 0); PREFETCH_WINDOW];
+    let mut filled = 0;
+    for item in items {
+        let key = context.key(item);
+        let shard = context.keyspaces.shard_of(&key);
+        context.keyspaces.shard(shard).prefetch_bucket(context.database, key.hash);
+        hashes[filled] = (shard, key.hash);
+        filled += 1;
+    }
+    for &(shard, hash) in &hashes[..filled] {
+        context.keyspaces.shard(shard).prefetch_entries(context.database, hash);
+    }
 }
 
 /// Writes the reply of a scattered command whose parts are done (the elements of an array are written already).

@@ -65,7 +65,7 @@ pub const COMMANDS: &[Command] = &[
             .and(Flags::ALLOW_BUSY),
         summary: "Ends the server.",
         complexity: "O(N) when data is saved, N keys; else O(1)",
-        syntax: "[save-selector(NOSAVE | SAVE)] [NOW] [FORCE] [ABORT]",
+        syntax: "[save-selector(NOSAVE | SAVE)] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]",
         history: &[("7.0.0", "NOW, FORCE and ABORT.")],
         ..Command::BASE
     },

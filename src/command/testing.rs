@@ -178,7 +178,7 @@ impl Harness {
         let result = find(line.args()).and_then(|row| self.run_row(row, line.args(), &mut reply));
         if let Err(error) = result {
             reply.truncate(0);
-            reply.error(error.text().as_bytes());
+            reply.error(error.text());
         }
         reply
     }

@@ -195,7 +195,7 @@ impl Keyspace {
     /// Takes an entry out of its tables and frees it; a boxed value goes to the graveyard.
     pub(super) fn remove_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) {
         if let Some(value) = self.unlink_entry(database, hash, pointer) {
-            self.graveyard.bury(value);
+            self.graveyard.bury(*value);
         }
     }
 

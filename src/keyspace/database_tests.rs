@@ -5,22 +5,22 @@ use std::collections::BTreeMap;
 use crate::keyspace::write::{Expiry, Taken};
 use super::*;
 
-pub(in super::super) const NOW_MS: i64 = 1_700_000_000_000;
-pub(in super::super) const TURN: Turn = Turn { now_ms: NOW_MS, touch: true };
+pub(in crate::keyspace) const NOW_MS: i64 = 1_700_000_000_000;
+pub(in crate::keyspace) const TURN: Turn = Turn { now_ms: NOW_MS, touch: true };
 
-pub(in super::super) fn keyspace() -> Keyspace {
+pub(in crate::keyspace) fn keyspace() -> Keyspace {
     Keyspace::new(16, KeyHasher::new(1, 7), 7)
 }
 
 impl Keyspace {
     /// `Keyspace::write` by the bytes of the key.
-    pub(in super::super) fn open<'k>(&'k mut self, database: u32, key: &'k str) -> crate::keyspace::write::KeyWrite<'k> {
+    pub(in crate::keyspace) fn open<'k>(&'k mut self, database: u32, key: &'k str) -> crate::keyspace::write::KeyWrite<'k> {
         let key = self.hasher.key(key.as_bytes());
         self.write(database, key, TURN)
     }
 
     /// The value of a key as text.
-    pub(in super::super) fn text(&mut self, database: u32, key: &str) -> Option<String> {
+    pub(in crate::keyspace) fn text(&mut self, database: u32, key: &str) -> Option<String> {
         let key = self.hasher.key(key.as_bytes());
         let entry = self.peek(database, &key, TURN)?;
         let mut scratch = [0; crate::stdx::number::INTEGER_TEXT_BYTES_MAX];
@@ -29,7 +29,7 @@ impl Keyspace {
     }
 
     /// The expiry of a key that exists.
-    pub(in super::super) fn expiry(&mut self, database: u32, key: &str) -> Option<i64> {
+    pub(in crate::keyspace) fn expiry(&mut self, database: u32, key: &str) -> Option<i64> {
         let key = self.hasher.key(key.as_bytes());
         self.peek(database, &key, TURN).expect("the key exists").expire_at_ms()
     }

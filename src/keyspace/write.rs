@@ -144,7 +144,7 @@ impl KeyWrite<'_> {
         self.replace(old, new, old_at_ms.is_some(), at_ms.is_some());
         // SAFETY: `replace` took the old pointer out of every table.
         if let Some(value) = unsafe { old.destroy() } {
-            self.keyspace.graveyard.bury(value);
+            self.keyspace.graveyard.bury(*value);
         }
     }
 

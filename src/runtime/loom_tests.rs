@@ -119,6 +119,44 @@ fn loom_ring_and_doorbell_lose_no_wake_up() {
 }
 
 /// Two cores bring something to a third: whoever loses the race for the flag must not lose its message.
+/// A core with more messages than the ring holds parks until there is room; the receiver of the ring rings it.
+#[test]
+fn loom_ring_full_sender_is_woken_when_there_is_room() {
+    model(|| {
+        let (mut sender, mut receiver) = ring::<usize>(1);
+        let bell = Arc::new(Doorbell::silent());
+        let popper = {
+            let bell = Arc::clone(&bell);
+            thread::spawn(move || {
+                let mut next = 0;
+                while next < 2 {
+                    match receiver.pop() {
+                        Some(value) => {
+                            assert_eq!(value, next);
+                            next += 1;
+                        }
+                        None => thread::yield_now(),
+                    }
+                    if receiver.take_starved() {
+                        bell.ring_if_parked();
+                    }
+                }
+            })
+        };
+        for value in 0..2 {
+            while sender.push(value).is_err() {
+                bell.prepare_to_park();
+                if sender.len() == sender.capacity() {
+                    sleep(&bell);
+                }
+                bell.cancel_park();
+                bell.drain();
+            }
+        }
+        popper.join().expect("the receiver ends");
+    });
+}
+
 #[test]
 fn loom_doorbell_serves_two_ringers() {
     model(|| {

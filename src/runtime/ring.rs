@@ -7,18 +7,26 @@
 //! Each side keeps its own index and the last value it saw of the other's in its own handle, and reads the shared word only when that says "full" or "empty". So a
 //! stream of messages costs one cache line for the index per batch, not per message. (The scheme of Lamport's queue with cached indices, as in folly's and rigtorp's SPSC queues.)
 //!
-//! A full ring gives the value back: what then happens is the caller's rule (`shard/`: a bounded local queue, then no more reading).
+//! A full ring gives the value back: what then happens is the caller's rule (`shard/`: a bounded local queue, then no more reading). It also leaves a mark, so that a
+//! receiver that has made room knows whom to wake: [`Receiver::take_starved`].
 
 use std::{fmt, mem::MaybeUninit};
 
-use super::sync::{Arc, AtomicUsize, Ordering, Padded, UnsafeCell};
+use super::sync::{Arc, AtomicBool, AtomicUsize, Ordering, Padded, UnsafeCell, fence};
 
 struct Shared<T> {
     /// Values popped so far. Written by the receiver.
     head: Padded<AtomicUsize>,
     /// Values pushed so far. Written by the sender.
     tail: Padded<AtomicUsize>,
-    slots: Padded<Box<[UnsafeCell<MaybeUninit<T>>]>>,
+    /// Read by both, and hardly ever written.
+    fixed: Padded<Fixed<T>>,
+}
+
+struct Fixed<T> {
+    slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
+    /// The sender found the ring full. Set by the sender, cleared by the receiver.
+    starved: AtomicBool,
 }
 
 // SAFETY: a slot is touched by one side at a time: the sender before it publishes `tail`, the receiver after it saw that and before it publishes `head`. Values move
@@ -46,6 +54,8 @@ pub struct Receiver<T> {
     head: usize,
     /// `shared.tail` when last seen; the real one is this or later.
     tail_seen: usize,
+    /// Something was popped since `take_starved` was asked.
+    popped: bool,
     mask: usize,
 }
 
@@ -58,26 +68,31 @@ pub fn ring<T: Send>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
         head: Padded(AtomicUsize::new(0)),
         tail: Padded(AtomicUsize::new(0)),
-        slots: Padded((0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect()),
+        fixed: Padded(Fixed {
+            slots: (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(),
+            starved: AtomicBool::new(false),
+        }),
     });
     let mask = capacity - 1;
     let sender = Sender { shared: Arc::clone(&shared), tail: 0, head_seen: 0, mask };
-    let receiver = Receiver { shared, head: 0, tail_seen: 0, mask };
+    let receiver = Receiver { shared, head: 0, tail_seen: 0, popped: false, mask };
     (sender, receiver)
 }
 
 impl<T: Send> Sender<T> {
-    /// Appends `value`, or gives it back when the ring is full.
+    /// Appends `value`, or gives it back when the ring is full. Who then parks must do so by the protocol of the doorbell and look at
+    /// [`len`](Self::len) before it waits: it is rung when there is room.
     #[inline]
     pub fn push(&mut self, value: T) -> Result<(), T> {
         if self.tail.wrapping_sub(self.head_seen) > self.mask {
             // Acquire: the receiver has moved the value out of the slot before it is written again.
             self.head_seen = self.shared.head.0.load(Ordering::Acquire);
             if self.tail.wrapping_sub(self.head_seen) > self.mask {
+                self.shared.fixed.0.starved.store(true, Ordering::Relaxed);
                 return Err(value);
             }
         }
-        self.shared.slots.0[self.tail & self.mask].with_mut(|slot| {
+        self.shared.fixed.0.slots[self.tail & self.mask].with_mut(|slot| {
             // SAFETY: `tail - head <= mask`, so the slot is vacant and ours until `tail` is published.
             unsafe { (*slot).write(value) };
         });
@@ -114,14 +129,27 @@ impl<T: Send> Receiver<T> {
                 return None;
             }
         }
-        let value = self.shared.slots.0[self.head & self.mask].with_mut(|slot| {
+        let value = self.shared.fixed.0.slots[self.head & self.mask].with_mut(|slot| {
             // SAFETY: `head != tail`, so the slot holds a value, which is ours until `head` is published; it is moved out once, because `head` moves past it.
             unsafe { (*slot).assume_init_read() }
         });
         self.head = self.head.wrapping_add(1);
         // Release: the value is out of its slot before the sender can see the index.
         self.shared.head.0.store(self.head, Ordering::Release);
+        self.popped = true;
         Some(value)
+    }
+
+    /// Whether the sender has found the ring full and there is room now: then its doorbell must be rung. Ask after popping, before parking. No wake-up is lost: the
+    /// sender marks the ring, announces to park and looks at `head`; this side moves `head` and looks at the mark; a sequentially consistent fence stands between on either side.
+    #[inline]
+    pub fn take_starved(&mut self) -> bool {
+        if !std::mem::take(&mut self.popped) {
+            return false;
+        }
+        fence(Ordering::SeqCst);
+        let starved = &self.shared.fixed.0.starved;
+        starved.load(Ordering::Relaxed) && starved.swap(false, Ordering::AcqRel)
     }
 
     /// Values in the ring; the sender may have added some meanwhile. After `Doorbell::prepare_to_park` this sees every push whose doorbell was not rung.
@@ -142,9 +170,9 @@ impl<T> Drop for Shared<T> {
         // Both handles are gone, and the count of the `Arc` orders what they did before this.
         let tail = self.tail.0.load(Ordering::Relaxed);
         let mut head = self.head.0.load(Ordering::Relaxed);
-        let mask = self.slots.0.len() - 1;
+        let mask = self.fixed.0.slots.len() - 1;
         while head != tail {
-            self.slots.0[head & mask].with_mut(|slot| {
+            self.fixed.0.slots[head & mask].with_mut(|slot| {
                 // SAFETY: the slots from `head` to `tail` hold values, nobody else is left to touch them, and each is dropped once.
                 unsafe { (*slot).assume_init_drop() };
             });
@@ -187,6 +215,21 @@ mod tests {
             assert_eq!(receiver.pop(), None);
             assert!(receiver.is_empty() && sender.is_empty());
         }
+    }
+
+    #[test]
+    fn a_sender_that_found_it_full_is_told_of_room_once() {
+        let (mut sender, mut receiver) = ring(2);
+        assert_eq!((sender.push(1), sender.push(2)), (Ok(()), Ok(())));
+        assert_eq!(receiver.pop(), Some(1));
+        assert!(!receiver.take_starved(), "it was never full for the sender");
+        assert_eq!((sender.push(3), sender.push(4)), (Ok(()), Err(4)));
+        assert!(!receiver.take_starved(), "no room yet");
+        assert_eq!(receiver.pop(), Some(2));
+        assert!(receiver.take_starved());
+        assert!(!receiver.take_starved());
+        assert_eq!(receiver.pop(), Some(3));
+        assert!(!receiver.take_starved());
     }
 
     #[test]

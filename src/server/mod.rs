@@ -4,6 +4,7 @@ mod acceptors;
 pub mod connection;
 pub mod listen;
 pub mod log;
+pub mod simulated;
 pub mod start;
 pub mod worker;
 

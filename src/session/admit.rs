@@ -73,9 +73,8 @@ fn subcommand(row: &'static Row, args: Args<'_>) -> Result<&'static Row, Command
         return Ok(row.subcommand(args.get(1)).filter(|sub| sub.accepts(args.len())).unwrap_or(row));
     }
     row.subcommand(args.get(1)).ok_or_else(|| {
-        let shown = String::from_utf8_lossy(clip(args.get(1), SHOWN_BYTES_MAX)).into_owned();
-        let container = row.command.name.to_uppercase();
-        CommandError::Owned(["ERR unknown subcommand '", &shown, "'. Try ", &container, " HELP."].concat())
+        let advice = ["'. Try ", &row.command.name.to_uppercase(), " HELP."].concat();
+        CommandError::quoting("ERR unknown subcommand '", clip(args.get(1), SHOWN_BYTES_MAX), &advice)
     })
 }
 
@@ -98,11 +97,77 @@ fn unknown_command(args: Args<'_>) -> CommandError {
         shown.extend_from_slice(b"' ");
     }
     text.extend_from_slice(&shown);
-    CommandError::Owned(String::from_utf8_lossy(&text).into_owned())
+    CommandError::Owned(text)
 }
 
 /// The first `max` bytes, up to a NUL byte (Redis prints these as C strings).
 fn clip(bytes: &[u8], max: usize) -> &[u8] {
     let bytes = &bytes[..bytes.len().min(max)];
     &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Setter;
+    use crate::resp::request::ArgRange;
+
+    /// The error that a request of these words gets, if it gets one.
+    fn refusal(client: &Client, config: &Config, request: &str) -> Option<String> {
+        let mut ranges = Vec::new();
+        let mut start = 0;
+        for word in request.split(' ') {
+            ranges.push(ArgRange { start, len: word.len() as u32 });
+            start += word.len() as u32 + 1;
+        }
+        match admit(client, config, None, Args::new(request.as_bytes(), &ranges, &[])) {
+            Admission::Run(_) => None,
+            Admission::Refuse(error, _) => Some(String::from_utf8_lossy(&error.text()).into_owned()),
+            Admission::Attack => Some("attack".into()),
+        }
+    }
+
+    fn client(address: &str) -> Client {
+        Client::new(1, address.into(), String::new(), 0)
+    }
+
+    #[test]
+    fn debug_is_for_those_whom_the_configuration_names() {
+        let index = crate::config::find(b"enable-debug-command").expect("a parameter").index;
+        let mut config = Config::new();
+        for (value, near, far) in [("no", false, false), ("local", true, false), ("yes", true, true)] {
+            config.set_words(index, &[value.as_bytes()]).expect("a value");
+            for (address, allowed) in [("127.0.0.1:5", near), ("[::1]:5", near), ("10.0.0.1:5", far)] {
+                for request in ["DEBUG DIGEST", "debug config-rewrite-force-all", "DEBUG bogus"] {
+                    let refused = refusal(&client(address), &config, request);
+                    assert_eq!(refused.is_none(), allowed, "{value} {address} {request}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn before_authentication() {
+        let mut config = Config::new();
+        let mut client = client("127.0.0.1:5");
+        assert_eq!(refusal(&client, &config, "CLIENT ID"), None);
+        config.set_many(&[(b"requirepass", b"x")], Setter::default()).expect("a password");
+        for (request, refused) in [
+            ("CLIENT ID", Some("NOAUTH Authentication required.")),
+            ("PING", Some("NOAUTH Authentication required.")),
+            ("AUTH x", None),
+            ("HELLO", None),
+            ("QUIT", None),
+            ("RESET", None),
+            ("GET", Some("ERR wrong number of arguments for 'get' command")),
+            ("CLIENT BOGUS", Some("ERR unknown subcommand 'BOGUS'. Try CLIENT HELP.")),
+            ("CLIENT", Some("ERR wrong number of arguments for 'client' command")),
+            ("BOGUS a", Some("ERR unknown command 'BOGUS', with args beginning with: 'a' ")),
+            ("Host: x", Some("attack")),
+        ] {
+            assert_eq!(refusal(&client, &config, request).as_deref(), refused, "{request}");
+        }
+        client.authenticated = true;
+        assert_eq!(refusal(&client, &config, "PING"), None);
+    }
 }

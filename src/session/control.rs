@@ -98,7 +98,7 @@ impl Core {
 
     fn config_set(&mut self, pairs: &[(Vec<u8>, Vec<u8>)], local: bool) -> Result<(), CommandError> {
         let result = self.shared_config.set(pairs, Setter { local, loading: false });
-        result.map_err(|error| CommandError::Owned(String::from_utf8_lossy(&error.text()).into_owned()))?;
+        result.map_err(|error| CommandError::Owned(error.text()))?;
         self.refresh_config();
         let lfu = self.config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
         self.server.lfu_policy.store(lfu, Ordering::Relaxed);
@@ -116,7 +116,7 @@ impl Core {
             }
             Err(error) => {
                 tracing::warn!("CONFIG REWRITE failed: {error}");
-                Err(CommandError::Owned(format!("ERR Rewriting config file: {error}")))
+                Err(CommandError::Owned(format!("ERR Rewriting config file: {error}").into_bytes()))
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::shard::message::{Connection, Message};
 use crate::stats::core::CoreStats;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{
-    BATCHES_PER_SESSION_MAX, COMMANDS_PER_TURN_MAX, OUTPUT_BYTES_PAUSE, READ_BUFFER_BYTES,
+    BATCHES_PER_SESSION_MAX, COMMANDS_PER_TURN_MAX, OUTPUT_BYTES_PAUSE, OUTPUT_BYTES_PAUSE_UNAUTHENTICATED, READ_BUFFER_BYTES,
     READ_BUFFER_BYTES_KEPT_MAX,
 };
 
@@ -208,6 +208,22 @@ impl Core {
         self.exchange.shards() > 1 || !self.woken.is_empty() || !self.orders.is_empty() || self.exchange.has_work()
     }
 
+    /// What is not done or not put away; nothing once all sessions have their replies. For tests and the simulation.
+    pub fn leftover(&mut self) -> Option<&'static str> {
+        let sessions = self.sessions.iter().filter(|(_, session)| session.is_some()).count();
+        [
+            (!self.tickets.is_empty(), "a ticket"),
+            (!self.operations.is_empty(), "an operation"),
+            (self.open_batches.iter().any(Option::is_some), "an open batch"),
+            (!self.paused.is_empty(), "a paused session"),
+            (sessions + self.free_slots.len() != self.sessions.len(), "a lost session slot"),
+            (sessions as u64 != self.stats().clients.get(), "a wrong number of clients"),
+        ]
+        .into_iter()
+        .find_map(|(left, what)| left.then_some(what))
+        .or_else(|| self.exchange.leftover())
+    }
+
     pub(super) fn wake(&mut self, key: SessionKey) {
         self.woken.push(key);
     }
@@ -249,7 +265,12 @@ impl Core {
                 session.stall = Stall::Drain;
                 return if session.batches_out > 0 { Progress::Wait } else { Progress::Again };
             }
-            if session.out.len_bytes() >= OUTPUT_BYTES_PAUSE || share == 0 {
+            let output_max = if must_authenticate(&session.client, &self.config) {
+                OUTPUT_BYTES_PAUSE_UNAUTHENTICATED
+            } else {
+                OUTPUT_BYTES_PAUSE
+            };
+            if session.out.len_bytes() >= output_max || share == 0 {
                 return Progress::Again;
             }
             let mut requests = match session.requests.take() {
@@ -324,7 +345,7 @@ impl Core {
             return if session.segments.is_empty() { Progress::Close } else { Progress::Wait };
         }
         if let Some(error) = session.protocol_error.take() {
-            self.stats().count_error("ERR");
+            self.stats().count_error(b"ERR");
             error.write(session.reply());
             session.closing = true;
             return self.after_input(session);

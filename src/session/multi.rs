@@ -75,7 +75,7 @@ impl Core {
             return;
         }
         if let Run::Scatter(scatter) = &row.command.run {
-            if (args.len() - 1) % scatter.step != 0 {
+            if !(args.len() - 1).is_multiple_of(scatter.step) {
                 let discard = session.discards_reply();
                 if !discard {
                     call::write_error(session.reply(), &CommandError::Arity(row.full_name), self.stats());

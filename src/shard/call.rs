@@ -42,7 +42,7 @@ pub fn call(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> 
 pub fn write_error(reply: &mut crate::resp::reply::Reply, error: &CommandError, stats: &CoreStats) {
     let text = error.text();
     stats.count_error(&text);
-    reply.error(&*text);
+    reply.error(&text);
 }
 
 fn run(row: &'static Row, context: &mut Context<'_>) -> Result<(), CommandError> {

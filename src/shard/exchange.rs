@@ -233,15 +233,23 @@ impl Exchange {
             || (self.overflow_len > 0 && self.overflow_has_room())
     }
 
+    /// What is not done or not put away. For tests and the simulation.
+    pub fn leftover(&mut self) -> Option<&'static str> {
+        [
+            (self.has_work(), "work for its pump"),
+            (self.boxes.iter().any(Option::is_some), "a box in hand"),
+            (self.overflow_len > 0, "messages beyond a ring"),
+            (self.missed != 0, "a turn that did not end"),
+        ]
+        .into_iter()
+        .find_map(|(left, what)| left.then_some(what))
+        .or_else(|| self.home.leftover())
+    }
+
     fn overflow_has_room(&self) -> bool {
         self.overflow.iter().zip(&self.senders).any(|(queue, sender)| {
             !queue.is_empty() && sender.as_ref().is_some_and(|sender| sender.len() < sender.capacity())
         })
-    }
-
-    /// Queued messages that wait for room in a ring; while there are any, the core must not park for long.
-    pub fn has_overflow(&self) -> bool {
-        self.overflow_len > 0
     }
 
     /// An empty batch for a shard.
@@ -289,9 +297,23 @@ impl Exchange {
                 other => self.events.push_back(Event::Other(other)),
             }
         }
+        self.wake_starved();
         self.run_home(runner);
         if self.overflow_len > 0 {
             self.drain_overflow();
+        }
+    }
+
+    /// Wakes the cores that have more for us than their rings held.
+    fn wake_starved(&mut self) {
+        for (index, ring) in self.receivers.iter_mut().enumerate() {
+            // Rings stand in the order of their senders, without our own; the last is from outside, which never waits.
+            let from = index + usize::from(index >= self.core);
+            if ring.take_starved()
+                && let Some(doorbell) = self.meeting.doorbells.get(from)
+            {
+                doorbell.ring_if_parked();
+            }
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Home {
     suspended: Vec<Box<Batch>>,
     loans_queued: usize,
     lent: bool,
+    /// The queue begins with a loan that waits for held keys: only a second phase can move it.
+    waits_for_release: bool,
 }
 
 impl Home {
@@ -64,7 +66,7 @@ impl Home {
 
     /// There is work for which the box is missing.
     pub(super) fn wants_box(&self) -> bool {
-        !self.lent && (!self.queue.is_empty() || !self.second_phases.is_empty())
+        !self.lent && ((!self.queue.is_empty() && !self.waits_for_release) || !self.second_phases.is_empty())
     }
 
     pub(super) fn enqueue_loan(&mut self, to: u16, operation: u32) {
@@ -78,6 +80,18 @@ impl Home {
 
     pub(super) fn enqueue_release(&mut self, id: HoldId) {
         self.second_phases.push_back(SecondPhase::Release(id));
+    }
+
+    /// What is not done. For tests and the simulation.
+    pub(super) fn leftover(&self) -> Option<&'static str> {
+        [
+            (!self.queue.is_empty() || !self.second_phases.is_empty(), "queued work at home"),
+            (!self.suspended.is_empty(), "a batch that waits for a held key"),
+            (self.loans_queued > 0, "a loan not lent"),
+            (self.lent, "a lent box"),
+        ]
+        .into_iter()
+        .find_map(|(left, what)| left.then_some(what))
     }
 
     fn refuses_holds(&self) -> bool {
@@ -114,6 +128,7 @@ impl Exchange {
                     if !self.own().holds.is_empty() {
                         // The releases are on their way; they do not wait in this queue.
                         self.home.queue.push_front(Work::Loan { to, operation });
+                        self.home.waits_for_release = true;
                         break;
                     }
                     self.lend(to, operation);
@@ -242,6 +257,7 @@ impl Exchange {
     }
 
     fn second_phase(&mut self, phase: SecondPhase, runner: &Runner<'_>) {
+        self.home.waits_for_release = false;
         match phase {
             SecondPhase::Release(id) => self.own().holds.release(id),
             SecondPhase::Apply(mut batch) => {
@@ -261,12 +277,26 @@ impl Exchange {
         }
     }
 
+    fn prefetch_items(&mut self, batch: &Batch, items: impl Iterator<Item = usize> + Clone) {
+        let (args, database, hasher) = (batch.args(0), batch.command(0).database, self.hasher.clone());
+        let own = self.own();
+        for item in items.clone() {
+            own.prefetch_bucket(database, hasher.hash(args.get(item)));
+        }
+        for item in items {
+            own.prefetch_entries(database, hasher.hash(args.get(item)));
+        }
+    }
+
     fn run_items(&mut self, batch: &mut Batch, runner: &Runner<'_>, part: crate::command::spec::PartHandler) {
         let command = batch.command(0);
         let Run::Scatter(scatter) = command.row.command.run else { unreachable!("only scattered commands have items") };
         let each = scatter.merge == Merge::Array;
         let count = batch.args(0).len();
-        for item in (1..count).step_by(scatter.step) {
+        for (index, item) in (1..count).step_by(scatter.step).enumerate() {
+            if index % PREFETCH_WINDOW == 0 {
+                self.prefetch_items(batch, (item..count).step_by(scatter.step).take(PREFETCH_WINDOW));
+            }
             let shard = self.core;
             let (args, reply) = batch.command_and_reply(0);
             reply.protocol = command.protocol;

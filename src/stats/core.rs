@@ -108,9 +108,9 @@ impl CoreStats {
     }
 
     /// Counts an error reply under its prefix ("ERR", "WRONGTYPE" …).
-    pub fn count_error(&self, text: &str) {
+    pub fn count_error(&self, text: &[u8]) {
         self.errors.add(1);
-        let kind = text.split(' ').next().unwrap_or("ERR");
+        let kind = text.split(|&byte| byte == b' ').next().and_then(|kind| std::str::from_utf8(kind).ok()).unwrap_or("ERR");
         let mut kinds = self.error_kinds.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(count) = kinds.get_mut(kind) {
             *count += 1;

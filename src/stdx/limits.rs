@@ -74,8 +74,12 @@ pub const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// Read buffer a session keeps, in bytes. Beyond: given back once it is used up.
 pub const READ_BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
 
-/// Replies waiting in one session after which its commands wait until they have been sent, in bytes.
-pub const OUTPUT_BYTES_PAUSE: usize = 4 * 1024 * 1024;
+/// Replies waiting in one session after which its commands wait until they have been sent, in bytes. Redis lets them grow
+/// without bound (`client-output-buffer-limit normal 0 0 0`), so clients may send long pipelines before they read.
+pub const OUTPUT_BYTES_PAUSE: usize = 256 * 1024 * 1024;
+
+/// The same for a client that has not authenticated (CVE-2025-21605).
+pub const OUTPUT_BYTES_PAUSE_UNAUTHENTICATED: usize = 64 * 1024;
 /// Bits of a key's hash that the keyspace's table can split by. Beyond: a segment keeps more entries in its overflow list.
 pub const TABLE_DEPTH_MAX: u32 = 26;
 

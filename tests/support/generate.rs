@@ -313,10 +313,12 @@ impl Generator {
             }
             3 if arguments.len() > 1 => {
                 let at = 1 + self.rng.below(arguments.len() as u64 - 1) as usize;
-                // Nothing that is a short expiry.
+                // Nothing that is a short expiry. As cursors, redis-server 7.0 takes "" and "-1", 7.2 and later do not.
+                let is_scan = arguments[0].eq_ignore_ascii_case(b"SCAN");
+                let odd = if is_scan { &["abc", "1x", "9223372036854775808"][..] } else { &["abc", "", "-1", "9223372036854775808"] };
                 arguments[at] = self
                     .rng
-                    .pick(&["abc", "", "-1", "9223372036854775808"])
+                    .pick(odd)
                     .as_bytes()
                     .to_vec();
             }

@@ -2,6 +2,7 @@
 
 use crate::command::context::{Context, SessionContext};
 use crate::command::error::CommandError;
+use crate::command::help::reply_help;
 use crate::command::spec::{Categories, Command, Flags, KeySpec, Run, key_at};
 use crate::keyspace::entry::{Entry, ValueRef};
 use crate::keyspace::expire;
@@ -122,7 +123,6 @@ fn about_access(
 }
 
 const HELP: &[&str] = &[
-    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "ENCODING <key>",
     "    How the value of <key> is kept: int, embstr or raw for strings, and so on.",
     "FREQ <key>",
@@ -132,14 +132,9 @@ const HELP: &[&str] = &[
     "    Seconds since <key> was last used. Not with an LFU policy.",
     "REFCOUNT <key>",
     "    References to the value of <key>.",
-    "HELP",
-    "    Prints this help.",
 ];
 
 fn help(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
-    context.reply.array(HELP.len());
-    for line in HELP {
-        context.reply.simple(line);
-    }
+    reply_help(context.reply, "OBJECT", HELP);
     Ok(())
 }

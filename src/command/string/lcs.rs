@@ -28,7 +28,7 @@ pub const COMMANDS: &[Command] = &[Command {
     since: "7.0.0",
     summary: "Finds the longest common subsequence of two string values.",
     complexity: "O(N*M), N and M bytes of the two strings",
-    syntax: "key1:key key2:key [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]",
+    syntax: "key1:key key2:key#0 [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]",
     ..STRING
 }];
 

@@ -1,0 +1,441 @@
+//! The whole server on one thread, decided by a seed: the same cores, rings, shelves and doorbells as in the process, with
+//! clients in memory and a clock that is told the time. Each step is drawn: deliver bytes, pump a core, let output
+//! leave, take a shard's box away for a while (a *ghost*, standing in for a core that has it just now), run a cron.
+//!
+//! A core is pumped only when the process would pump it: after its sessions ran, after its doorbell rang, after its cron.
+//! So a wake-up that is lost here leaves clients without replies, and `rest` says so. Whatever two worlds of one seed are
+//! asked, they do the same. For tests only; nothing else calls this.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::command::table::TABLE;
+use crate::config::Config;
+use crate::config::shared::SharedConfig;
+use crate::keyspace::{KeyHasher, Keyspace};
+use crate::runtime::clock::{Clock, SimulatedClock};
+use crate::runtime::doorbell::Doorbell;
+use crate::runtime::ring::Sender;
+use crate::runtime::shelf::{PutResult, Shelf};
+use crate::session::core::{Core, Progress};
+use crate::session::state::SessionKey;
+use crate::shard::exchange::{Exchange, Meeting};
+use crate::shard::message::{Connection, Message};
+use crate::stats::server::ServerFacts;
+use crate::stdx::random::Random;
+
+use super::start::lay_rings;
+
+/// Unix time at which every world begins, in microseconds.
+const START_US: i64 = 1_700_000_000_000_000;
+/// Pumps in a row before sessions get their turn, as in the process.
+const PUMPS_IN_A_ROW_MAX: u64 = 8;
+/// Pumps after which a core that nobody disturbs must have come to rest.
+const PUMPS_ALONE_MAX: usize = 64;
+/// Steps after which a world that gets no new input must have come to rest.
+const REST_STEPS_MAX: usize = 1_000_000;
+
+/// What a world is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Decides every step.
+    pub seed: u64,
+    /// Cores, and so shards.
+    pub cores: usize,
+    /// Slots of each ring, a power of two. Small ones overflow.
+    pub ring_slots: usize,
+    /// Databases.
+    pub databases: usize,
+    /// Whether boxes are taken away for a while.
+    pub ghosts: bool,
+}
+
+/// Where a connection's reader stands; see `connection::serve`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reader {
+    Reading,
+    Waiting,
+    Yielded,
+    Closed,
+}
+
+struct Pipe {
+    core: usize,
+    key: SessionKey,
+    reader: Reader,
+    /// The reader was notified and has not looked yet.
+    notified: bool,
+    inbound: VecDeque<u8>,
+    /// The client sends nothing more.
+    ended: bool,
+    received: Vec<u8>,
+}
+
+/// What can happen next.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Deliver(usize),
+    Resume(usize),
+    Flush(usize),
+    Pump(usize),
+    GhostTakes(usize),
+    GhostPuts(usize),
+    Cron(usize),
+}
+
+/// How often each kind of step is drawn, drawn itself: worlds differ in character, so rare orders become common in some.
+struct Character {
+    deliver: u64,
+    flush: u64,
+    /// For each core: some are slow.
+    pump: Box<[u64]>,
+    ghost_takes: u64,
+    ghost_puts: u64,
+    cron: u64,
+    /// One delivery in so many brings everything.
+    whole: u64,
+}
+
+/// A server with its clients. See the file's head.
+pub struct World {
+    random: Random,
+    character: Character,
+    cores: Vec<Core>,
+    /// The core would pump again without being rung.
+    awake: Vec<bool>,
+    pipes: Vec<Pipe>,
+    ghosts: Vec<Option<Box<Keyspace>>>,
+    meeting: Arc<Meeting>,
+    server: Arc<ServerFacts>,
+    clock: Arc<SimulatedClock>,
+    hasher: KeyHasher,
+    /// All connections look like this one but for their number.
+    connection: Connection,
+    _outside: Vec<Sender<Message>>,
+    candidates: Vec<(Step, u64)>,
+}
+
+impl World {
+    /// A server without clients. Fails when `/dev/null` cannot be opened.
+    pub fn new(options: &Options) -> std::io::Result<World> {
+        let mut random = Random::new(options.seed);
+        let (clock, handle) = Clock::simulated(START_US);
+        let server = Arc::new(ServerFacts::new(options.cores, TABLE.count(), "0".repeat(40), START_US / 1000));
+        let config = Arc::new(SharedConfig::new(Config::new()));
+        let hasher = KeyHasher::new(options.cores, random.next_u64());
+        let shelf = |seed| Shelf::new(Box::new(Keyspace::new(options.databases, hasher.clone(), seed)));
+        let meeting = Arc::new(Meeting {
+            shelves: (0..options.cores).map(|_| shelf(random.next_u64())).collect(),
+            doorbells: (0..options.cores).map(|_| Doorbell::silent()).collect(),
+        });
+        let (rings, outside) = lay_rings(options.cores, options.ring_slots);
+        let cores = rings.into_iter().enumerate().map(|(id, (senders, receivers))| {
+            let exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
+            Core::new(exchange, server.clone(), config.clone(), clock.clone())
+        });
+        let connection = Connection {
+            descriptor: std::fs::File::open("/dev/null")?.into(),
+            unix_socket: true,
+            address: "simulated:0".to_string(),
+            local_address: "simulated:0".to_string(),
+            id: 0,
+        };
+        let mut draw = |doublings: u64| 1 << random.below(doublings);
+        let character = Character {
+            deliver: draw(6),
+            flush: draw(6),
+            pump: (0..options.cores).map(|_| draw(7)).collect(),
+            ghost_takes: if options.ghosts { draw(6) } else { 0 },
+            ghost_puts: draw(5),
+            cron: draw(2),
+            whole: draw(3),
+        };
+        Ok(World {
+            character,
+            cores: cores.collect(),
+            awake: vec![true; options.cores],
+            pipes: Vec::new(),
+            ghosts: (0..options.cores).map(|_| None).collect(),
+            meeting,
+            server,
+            clock: handle,
+            hasher,
+            connection,
+            _outside: outside,
+            candidates: Vec::new(),
+            random,
+        })
+    }
+
+    /// Connects a client to a core; returns its number.
+    pub fn connect(&mut self, core: usize) -> usize {
+        self.connection.id = self.server.next_client_id();
+        self.server.clients.fetch_add(1, Ordering::Relaxed);
+        let key = self.cores[core].connect(&self.connection, -1);
+        self.pipes.push(Pipe {
+            core,
+            key,
+            reader: Reader::Reading,
+            notified: false,
+            inbound: VecDeque::new(),
+            ended: false,
+            received: Vec::new(),
+        });
+        self.pipes.len() - 1
+    }
+
+    /// The client sends bytes. They arrive in later steps, in pieces.
+    pub fn send(&mut self, client: usize, bytes: &[u8]) {
+        if self.is_open(client) {
+            self.pipes[client].inbound.extend(bytes);
+        }
+    }
+
+    /// The client closes its sending side: after what it sent comes the end.
+    pub fn end_input(&mut self, client: usize) {
+        self.pipes[client].ended = true;
+    }
+
+    /// The connection breaks: what is under way in either direction is lost.
+    pub fn cut(&mut self, client: usize) {
+        let pipe = &mut self.pipes[client];
+        if pipe.reader != Reader::Closed {
+            pipe.reader = Reader::Closed;
+            pipe.inbound.clear();
+            self.cores[pipe.core].disconnect(pipe.key);
+            self.awake[pipe.core] = true;
+        }
+    }
+
+    /// What the client has received and not yet removed.
+    pub fn received(&mut self, client: usize) -> &mut Vec<u8> {
+        &mut self.pipes[client].received
+    }
+
+    /// The server has not closed this connection.
+    pub fn is_open(&self, client: usize) -> bool {
+        self.pipes[client].reader != Reader::Closed
+    }
+
+    /// The shard of a key.
+    pub fn shard_of(&self, key: &[u8]) -> usize {
+        self.hasher.shard_of(&self.hasher.key(key))
+    }
+
+    /// What the cores count.
+    pub fn facts(&self) -> &ServerFacts {
+        &self.server
+    }
+
+    /// One step. False when nothing can happen until a client sends something.
+    pub fn step(&mut self) -> Result<bool, String> {
+        let ghosts = self.character.ghost_takes > 0;
+        self.step_with(ghosts)
+    }
+
+    fn step_with(&mut self, ghosts: bool) -> Result<bool, String> {
+        let Some(step) = self.draw(ghosts) else { return Ok(false) };
+        match step {
+            Step::Deliver(client) => self.deliver(client),
+            Step::Resume(client) => self.run(client),
+            Step::Flush(client) => self.flush(client),
+            Step::Pump(core) => self.pump(core)?,
+            Step::GhostTakes(shard) => self.ghosts[shard] = self.meeting.shelves[shard].try_take(false, 0),
+            Step::GhostPuts(shard) => self.ghost_puts(shard),
+            Step::Cron(core) => {
+                self.clock.advance(Duration::from_micros(self.random.below(20_000)));
+                self.cores[core].cron();
+                self.awake[core] = true;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Draws what happens next. Ghosts coming and crons alone are no reason to go on.
+    fn draw(&mut self, ghosts: bool) -> Option<Step> {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        for (client, pipe) in self.pipes.iter().enumerate() {
+            let has_input = !pipe.inbound.is_empty() || pipe.ended;
+            match pipe.reader {
+                Reader::Closed => continue,
+                Reader::Reading if has_input => candidates.push((Step::Deliver(client), self.character.deliver)),
+                Reader::Waiting if pipe.notified => candidates.push((Step::Resume(client), self.character.deliver)),
+                Reader::Yielded => candidates.push((Step::Resume(client), self.character.deliver)),
+                Reader::Reading | Reader::Waiting => {}
+            }
+            if self.cores[pipe.core].session(pipe.key).is_some_and(|session| !session.out.is_empty()) {
+                candidates.push((Step::Flush(client), self.character.flush));
+            }
+        }
+        for core in 0..self.cores.len() {
+            self.awake[core] |= self.meeting.doorbells[core].take_rung();
+            if self.awake[core] {
+                candidates.push((Step::Pump(core), self.character.pump[core]));
+            }
+            if self.ghosts[core].is_some() {
+                candidates.push((Step::GhostPuts(core), self.character.ghost_puts));
+            }
+        }
+        let chosen = (!candidates.is_empty()).then(|| {
+            if ghosts {
+                for core in (0..self.cores.len()).filter(|&core| self.ghosts[core].is_none()) {
+                    candidates.push((Step::GhostTakes(core), self.character.ghost_takes));
+                }
+                candidates.push((Step::Cron(0), self.character.cron));
+            }
+            pick(&mut self.random, &candidates)
+        });
+        self.candidates = candidates;
+        match chosen {
+            Some(Step::Cron(_)) => Some(Step::Cron(self.random.below(self.cores.len() as u64) as usize)),
+            other => other,
+        }
+    }
+
+    fn deliver(&mut self, client: usize) {
+        let whole = self.random.below(self.character.whole) == 0;
+        let pipe = &mut self.pipes[client];
+        let Some(session) = self.cores[pipe.core].session(pipe.key) else { return };
+        let mut count = pipe.inbound.len();
+        if count == 0 {
+            session.input_ended = true;
+        } else if !whole {
+            count = 1 + self.random.below(count.min(64) as u64) as usize;
+        }
+        if let Some(big) = &mut session.big {
+            let (mut buffer, room) = big.lend();
+            let count = count.min(room);
+            buffer.extend(pipe.inbound.drain(..count));
+            big.take_back(buffer);
+        } else {
+            session.buffer.extend(pipe.inbound.drain(..count));
+        }
+        self.run(client);
+    }
+
+    /// The reader's turn, as in `connection::serve`.
+    fn run(&mut self, client: usize) {
+        let pipe = &mut self.pipes[client];
+        pipe.notified = false;
+        let core = &mut self.cores[pipe.core];
+        let progress = core.process(pipe.key);
+        self.awake[pipe.core] |= core.needs_pump();
+        pipe.reader = match progress {
+            Progress::Read => Reader::Reading,
+            Progress::Again => Reader::Yielded,
+            Progress::Wait => Reader::Waiting,
+            Progress::Close => {
+                self.flush(client);
+                return self.cut(client);
+            }
+        };
+    }
+
+    /// What is ready leaves, and arrives.
+    fn flush(&mut self, client: usize) {
+        let pipe = &mut self.pipes[client];
+        let Some(session) = self.cores[pipe.core].session(pipe.key) else { return };
+        let (bytes, shared) = session.out.take_parts();
+        let mut sent = 0;
+        for (at, large) in shared {
+            pipe.received.extend_from_slice(&bytes[sent..at]);
+            pipe.received.extend_from_slice(&large);
+            sent = at;
+        }
+        pipe.received.extend_from_slice(&bytes[sent..]);
+        pipe.notified = true;
+    }
+
+    /// The pump's turn, as in `Worker::run`.
+    fn pump(&mut self, core: usize) -> Result<(), String> {
+        self.meeting.doorbells[core].cancel_park();
+        for _ in 0..1 + self.random.below(PUMPS_IN_A_ROW_MAX) {
+            self.pump_once(core);
+        }
+        if self.random.below(16) == 0 {
+            let alone = (0..PUMPS_ALONE_MAX).any(|_| {
+                self.pump_once(core);
+                !self.cores[core].exchange.has_work()
+            });
+            if !alone {
+                return Err(format!("core {core} does not come to rest although nobody disturbs it"));
+            }
+        }
+        self.meeting.doorbells[core].prepare_to_park();
+        self.awake[core] = self.cores[core].exchange.has_work();
+        Ok(())
+    }
+
+    fn pump_once(&mut self, core: usize) {
+        self.cores[core].pump();
+        // Orders come from outside and from SHUTDOWN; there is no process here that could obey them.
+        self.cores[core].orders.clear();
+        for key in std::mem::take(&mut self.cores[core].woken) {
+            let killed = self.cores[core].session(key).is_some_and(|session| session.killed);
+            if let Some(pipe) = self.pipes.iter_mut().find(|pipe| pipe.core == core && pipe.key == key) {
+                pipe.notified = true;
+                if killed {
+                    pipe.inbound.clear();
+                    pipe.ended = true;
+                }
+            }
+        }
+    }
+
+    fn ghost_puts(&mut self, shard: usize) {
+        if let Some(keyspace) = self.ghosts[shard].take()
+            && self.meeting.shelves[shard].put(keyspace) == PutResult::Wanted
+        {
+            self.meeting.doorbells[shard].ring_if_parked();
+        }
+    }
+
+    /// Goes on, without new ghosts, until nothing can happen; then everything must be done and put away. Says what is not.
+    pub fn rest(&mut self) -> Result<(), String> {
+        let mut steps = 0;
+        while self.step_with(false)? {
+            steps += 1;
+            if steps > REST_STEPS_MAX {
+                return Err("the world does not come to rest".to_string());
+            }
+        }
+        for (client, pipe) in self.pipes.iter().enumerate() {
+            if let Some(session) = self.cores[pipe.core].session(pipe.key)
+                && !(session.is_settled() && pipe.reader == Reader::Reading)
+            {
+                let (core, reader) = (pipe.core, pipe.reader);
+                let left: Vec<_> = self.cores.iter_mut().map(|core| core.exchange.leftover()).collect();
+                return Err(format!("client {client} of core {core} waits for good ({reader:?}); the cores: {left:?}"));
+            }
+        }
+        for core in &mut self.cores {
+            if let Some(what) = core.leftover() {
+                return Err(format!("core {} is left with {what}", core.id));
+            }
+        }
+        for (shard, shelf) in self.meeting.shelves.iter().enumerate() {
+            let Some(keyspace) = shelf.try_take(false, 0) else {
+                return Err(format!("the box of shard {shard} is not free on its shelf"));
+            };
+            let held = !keyspace.holds.is_empty();
+            if held || shelf.put(keyspace) == PutResult::Wanted {
+                return Err(format!("shard {shard} is left with held keys"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pick(random: &mut Random, candidates: &[(Step, u64)]) -> Step {
+    let mut drawn = random.below(candidates.iter().map(|(_, weight)| weight).sum());
+    for &(step, weight) in candidates {
+        if drawn < weight {
+            return step;
+        }
+        drawn -= weight;
+    }
+    candidates[0].0
+}

@@ -1,0 +1,196 @@
+//! The engine in the simulator: histories drawn from seeds are strictly serializable, nothing is lost or left behind.
+//!
+//! `RINGFORT_SIM_SEEDS=10000` runs that many seeds instead of the few hundred of CI; `RINGFORT_SIM_SEED=7` runs one
+//! again, and prints its history. A failure names its seed.
+
+mod support;
+
+use ringfort::server::simulated::{Options, World};
+use ringfort::stdx::random::Random;
+use support::history::{Call, DATABASES, Generator, History, KEYS_MAX, Op, encode, key_name, shares_a_key};
+use support::linearize::{CALLS_MAX, Verdict};
+use support::seeds::for_seeds;
+use support::value::parse;
+
+/// Seeds in CI.
+const SEEDS: u64 = 2_000;
+/// Steps after which a history must be over.
+const STEPS_MAX: u64 = 50_000;
+/// Most clients of a history.
+const CLIENTS_MAX: u64 = 6;
+/// Longest pipeline.
+const PIPELINE_MAX: u64 = 8;
+
+/// A client that sends pipelines one after the other, each when the one before is answered.
+struct Actor {
+    database: usize,
+    left: u64,
+    /// SELECT was sent and not answered.
+    selecting: bool,
+    /// Indices of calls sent and not answered.
+    open: Vec<usize>,
+    cut: bool,
+}
+
+struct Run {
+    world: World,
+    random: Random,
+    generator: Generator,
+    actors: Vec<Actor>,
+    history: History,
+    now: u64,
+    /// Steps that a client thinks about its next pipeline, on average.
+    pause: u64,
+    pipeline_max: u64,
+    cuts: bool,
+}
+
+impl Run {
+    fn new(seed: u64) -> Run {
+        let mut random = Random::new(!seed);
+        let cores = 1 + random.below(4) as usize;
+        let options = Options {
+            seed,
+            cores,
+            ring_slots: 2 << random.below(3),
+            databases: DATABASES,
+            ghosts: random.below(8) != 0,
+        };
+        let mut world = World::new(&options).expect("/dev/null opens");
+        let mut actors = Vec::new();
+        let clients = 2 + random.below(CLIENTS_MAX - 1);
+        for _ in 0..clients {
+            world.connect(random.below(cores as u64) as usize);
+            let left = 1 + random.below(CALLS_MAX as u64 / clients);
+            actors.push(Actor { database: 0, left, selecting: false, open: Vec::new(), cut: false });
+        }
+        let keys = 2 + random.below(KEYS_MAX as u64 - 1) as usize;
+        let generator = Generator::new(random.next_u64(), keys);
+        let cuts = random.below(4) == 0;
+        let (pause, pipeline_max) = (1 + random.below(16), 1 + random.below(PIPELINE_MAX));
+        Run { world, random, generator, actors, history: History::default(), now: 0, pause, pipeline_max, cuts }
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.now += 1;
+        self.now
+    }
+
+    fn send_pipeline(&mut self, client: usize) {
+        let mut bytes = Vec::new();
+        let length = (1 + self.random.below(self.pipeline_max)).min(self.actors[client].left);
+        self.actors[client].left -= length;
+        if self.actors[client].database == 0 && self.random.below(4) == 0 {
+            self.actors[client].database = 1;
+            self.actors[client].selecting = true;
+            bytes.extend_from_slice(b"SELECT 1\r\n");
+        }
+        for _ in 0..length {
+            let op = self.generator.op();
+            bytes.extend(encode(&op));
+            let called = self.tick();
+            self.actors[client].open.push(self.history.calls.len());
+            let database = self.actors[client].database;
+            self.history.calls.push(Call { client, database, op, called, returned: None });
+        }
+        self.world.send(client, &bytes);
+    }
+
+    fn receive(&mut self, client: usize) -> Result<(), String> {
+        loop {
+            let received = self.world.received(client);
+            let Some((reply, length)) = parse(received)? else { return Ok(()) };
+            received.drain(..length);
+            if std::mem::take(&mut self.actors[client].selecting) {
+                assert!(!reply.is_error(), "SELECT: {reply}");
+                continue;
+            }
+            if self.actors[client].open.is_empty() {
+                return Err(format!("client {client} got a reply to nothing: {reply}"));
+            }
+            let call = self.actors[client].open.remove(0);
+            let at = self.tick();
+            self.history.calls[call].returned = Some((at, reply));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.actors.iter().all(|actor| actor.cut || (actor.left == 0 && actor.open.is_empty()))
+    }
+
+    fn play(&mut self) -> Result<(), String> {
+        for _ in 0..STEPS_MAX {
+            for client in 0..self.actors.len() {
+                self.receive(client)?;
+                let actor = &mut self.actors[client];
+                if actor.cut {
+                    continue;
+                }
+                if self.cuts && self.random.below(200) == 0 {
+                    actor.cut = true;
+                    self.world.cut(client);
+                } else if actor.open.is_empty() && actor.left > 0 && self.random.below(self.pause) == 0 {
+                    self.send_pipeline(client);
+                }
+            }
+            if self.is_over() {
+                return self.world.rest();
+            }
+            let waits = self.actors.iter().all(|actor| actor.cut || !actor.open.is_empty());
+            if !self.world.step()? && waits && !self.is_over() {
+                // What has arrived and not been looked at is no loss.
+                let unread = (0..self.actors.len()).any(|client| !self.world.received(client).is_empty());
+                if !unread {
+                    self.world.rest()?;
+                    return Err("all clients wait and nothing can happen: a wake-up was lost".to_string());
+                }
+            }
+        }
+        // Ghosts come and go for ever; without them it shows what is missing.
+        self.world.rest()?;
+        Err("the history does not end".to_string())
+    }
+
+    /// The engine's order within a pipeline: that of each shard, and commands over several shards stand for themselves.
+    fn in_order(&self, first: &Op, second: &Op) -> bool {
+        let shards = |op: &Op| -> Vec<usize> { op.keys().into_iter().map(|key| self.world.shard_of(&key_name(key))).collect() };
+        let several = |shards: &[usize]| shards.iter().any(|shard| *shard != shards[0]);
+        let (one, other) = (shards(first), shards(second));
+        shares_a_key(first, second) || several(&one) || several(&other) || one.first() == other.first()
+    }
+}
+
+fn serializable(seed: u64) -> Result<(), String> {
+    let mut run = Run::new(seed);
+    let played = run.play();
+    let result = played.and_then(|()| match run.history.check(|first, second| run.in_order(first, second)) {
+        Verdict::Legal => Ok(()),
+        Verdict::Illegal(longest) => Err(format!("no order explains the replies; the longest: {longest:?}")),
+        Verdict::Undecided => Err("the search was given up".to_string()),
+    });
+    if std::env::var("RINGFORT_SIM_SEED").is_ok() {
+        eprintln!("{}", run.history.show());
+    }
+    result.map_err(|reason| format!("{reason}\n{}", run.history.show()))
+}
+
+#[test]
+fn histories_are_strictly_serializable() {
+    for_seeds(SEEDS, 1, serializable);
+}
+
+#[test]
+fn seeds_reach_the_rare_paths() {
+    let (mut batches, mut scatters, mut loans, mut calls) = (0, 0, 0, 0);
+    for seed in 0..100 {
+        let mut run = Run::new(seed);
+        run.play().unwrap_or_else(|reason| panic!("seed {seed}: {reason}"));
+        let facts = run.world.facts();
+        batches += facts.sum(|core| core.batches.get());
+        scatters += facts.sum(|core| core.scatters.get());
+        loans += facts.sum(|core| core.loans.get());
+        calls += facts.sum(|core| core.commands.get());
+    }
+    eprintln!("of {calls} commands: {batches} batches, {scatters} scattered, {loans} loans");
+    assert!(calls > 1000 && batches > calls / 10 && scatters > calls / 50 && loans > calls / 50);
+}
