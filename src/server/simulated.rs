@@ -326,7 +326,7 @@ impl World {
         pipe.reader = match progress {
             Progress::Read => Reader::Reading,
             Progress::Again => Reader::Yielded,
-            Progress::Wait => Reader::Waiting,
+            Progress::Send | Progress::Wait => Reader::Waiting,
             Progress::Close => {
                 self.flush(client);
                 return self.cut(client);

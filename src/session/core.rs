@@ -36,6 +36,8 @@ pub enum Progress {
     Read,
     /// It had its share of this turn; call `process` again after the others.
     Again,
+    /// Its output is full; it can go on when that has been sent.
+    Send,
     /// It waits for something inside the server; `woken` will name it.
     Wait,
     /// Nothing more will be run; close the connection when the output has left.
@@ -247,6 +249,7 @@ impl Core {
         let now_ms = self.clock.unix_ms();
         session.client.last_used_ms = now_ms;
         let mut share = COMMANDS_PER_TURN_MAX;
+        let mut fresh = true;
         loop {
             if session.killed {
                 return Progress::Close;
@@ -254,8 +257,11 @@ impl Core {
             if session.closing && session.requests.is_none() {
                 return self.after_input(session);
             }
-            if session.stall == Stall::Drain && session.batches_out == 0 {
-                session.stall = Stall::None;
+            match session.stall {
+                Stall::Drain if session.batches_out == 0 => session.stall = Stall::None,
+                Stall::Retry if fresh => session.stall = Stall::None,
+                Stall::Retry => return Progress::Again,
+                _ => {}
             }
             if session.stall != Stall::None {
                 return Progress::Wait;
@@ -269,7 +275,10 @@ impl Core {
             } else {
                 OUTPUT_BYTES_PAUSE
             };
-            if session.out.len_bytes() >= output_max || share == 0 {
+            if session.out.len_bytes() >= output_max {
+                return Progress::Send;
+            }
+            if share == 0 {
                 return Progress::Again;
             }
             let mut requests = match session.requests.take() {
@@ -289,6 +298,7 @@ impl Core {
             let buffer = std::mem::take(&mut session.buffer);
             self.run(session, &buffer, &requests, now_ms);
             session.buffer = buffer;
+            fresh = false;
             share = share.saturating_sub(session.next - before);
             if session.next < requests.commands.len() && !session.closing {
                 session.requests = Some(requests);

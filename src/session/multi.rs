@@ -13,7 +13,7 @@ use crate::shard::batch::{Batch, Outcome, Phase};
 use crate::shard::call;
 use crate::shard::exchange::bits;
 use crate::shard::message::Message;
-use crate::stdx::limits::SHARDS_MAX;
+use crate::stdx::limits::{MISSES_MAX, SHARDS_MAX};
 
 use super::control::Gather;
 use super::core::Core;
@@ -65,8 +65,16 @@ impl Core {
             session.stall = Stall::Drain;
             return;
         }
+        let taken = self.exchange.take_all(shards);
+        if !taken && session.misses < MISSES_MAX {
+            // Whoever has the missing box is busy for some microseconds; messages would take longer.
+            session.misses += 1;
+            session.stall = Stall::Retry;
+            return;
+        }
+        session.misses = 0;
         self.count_one(session, row);
-        if self.exchange.take_all(shards) {
+        if taken {
             let started_ns = self.clock.monotonic_ns();
             self.run_direct(session, row, args, None, now_ms);
             let spent_ns = self.clock.monotonic_ns() - started_ns;
