@@ -176,6 +176,11 @@ impl Session {
         }
     }
 
+    /// Why it does not go on.
+    pub fn stall(&self) -> Stall {
+        self.stall
+    }
+
     /// All commands received so far are done and their replies are in `out`.
     pub fn is_settled(&self) -> bool {
         self.stall == Stall::None && self.requests.is_none() && self.segments.is_empty() && !self.more_input
