@@ -127,20 +127,25 @@ async fn read_small<S>(worker: &Worker, link: &Link, input: &mut OwnedReadHalf<S
 where
     S: AsyncReadRent,
 {
-    let mut buffer = match worker.core().session(link.key) {
-        Some(session) => std::mem::take(&mut session.buffer),
+    let (buffer, len, end) = match worker.core().session(link.key) {
+        Some(session) => {
+            let mut buffer = std::mem::take(&mut session.buffer);
+            let len = buffer.len();
+            if buffer.capacity() - len < READ_BUFFER_BYTES / 2 {
+                // Grows by doubling while one request is longer than the buffer.
+                buffer.reserve(READ_BUFFER_BYTES.max(len));
+            }
+            let end = buffer.capacity();
+            session.buffer_lent = (len, end);
+            (buffer, len, end)
+        }
         None => return Err(std::io::ErrorKind::NotConnected.into()),
     };
-    let len = buffer.len();
-    if buffer.capacity() - len < READ_BUFFER_BYTES / 2 {
-        // Grows by doubling while one request is longer than the buffer.
-        buffer.reserve(READ_BUFFER_BYTES.max(len));
-    }
-    let end = buffer.capacity();
     let (result, slice) = input.read(buffer.slice_mut(len..end)).await;
     let buffer = slice.into_inner();
     if let Some(session) = worker.core().session(link.key) {
         session.buffer = buffer;
+        session.buffer_lent = (0, 0);
     }
     result
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use crate::client::Client;
-use crate::command::connection::must_authenticate;
+use crate::command::connection::{first_protocol, must_authenticate};
 use crate::command::table::Row;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
@@ -25,7 +25,7 @@ use crate::stdx::limits::{
     READ_BUFFER_BYTES_KEPT_MAX,
 };
 
-use super::multi::Operation;
+use super::multi::{Loan, Operation};
 use super::output::Ticket;
 use super::state::{Session, SessionKey, Stall};
 
@@ -71,6 +71,7 @@ pub struct Core {
     pub(super) clock: Clock,
     pub(super) tickets: Slab<Ticket>,
     pub(super) operations: Slab<Operation>,
+    pub(super) loan: Loan,
     sessions: Vec<(u32, Option<Box<Session>>)>,
     free_slots: Vec<u32>,
     scratch: Box<Requests>,
@@ -106,6 +107,7 @@ impl Core {
             clock,
             tickets: Slab::new(),
             operations: Slab::new(),
+            loan: Loan::default(),
             sessions: Vec::new(),
             free_slots: Vec::new(),
             scratch: Box::default(),
@@ -141,6 +143,7 @@ impl Core {
         let mut client =
             Client::new(connection.id, connection.address.clone(), connection.local_address.clone(), now_ms);
         client.unix_socket = connection.unix_socket;
+        client.protocol = first_protocol(&self.config);
         client.descriptor = descriptor;
         client.authenticated = self.config.get_bytes(crate::param!("requirepass")).is_empty();
         self.sessions[slot as usize].1 = Some(Box::new(Session::new(key, client)));
@@ -215,6 +218,7 @@ impl Core {
         [
             (!self.tickets.is_empty(), "a ticket"),
             (!self.operations.is_empty(), "an operation"),
+            (!self.loan.is_idle(), "a loan"),
             (self.open_batches.iter().any(Option::is_some), "an open batch"),
             (!self.paused.is_empty(), "a paused session"),
             (sessions + self.free_slots.len() != self.sessions.len(), "a lost session slot"),
@@ -233,7 +237,8 @@ impl Core {
     pub fn process(&mut self, key: SessionKey) -> Progress {
         let Some(mut session) = self.take_session(key) else { return Progress::Close };
         self.refresh_config();
-        let progress = self.process_session(&mut session);
+        let mut share = COMMANDS_PER_TURN_MAX;
+        let progress = self.process_session(&mut session, &mut share);
         self.end_turn();
         self.put_session(session);
         progress
@@ -245,10 +250,10 @@ impl Core {
         }
     }
 
-    fn process_session(&mut self, session: &mut Session) -> Progress {
+    /// Runs what the session has received, up to `share` commands, with whatever boxes are in hand or on their shelves.
+    pub(super) fn process_session(&mut self, session: &mut Session, share: &mut usize) -> Progress {
         let now_ms = self.clock.unix_ms();
         session.client.last_used_ms = now_ms;
-        let mut share = COMMANDS_PER_TURN_MAX;
         let mut fresh = true;
         loop {
             if session.killed {
@@ -278,7 +283,7 @@ impl Core {
             if session.out.len_bytes() >= output_max {
                 return Progress::Send;
             }
-            if share == 0 {
+            if *share == 0 {
                 return Progress::Again;
             }
             let mut requests = match session.requests.take() {
@@ -286,7 +291,7 @@ impl Core {
                 None => {
                     let mut requests = std::mem::take(&mut self.scratch);
                     requests.clear();
-                    if !self.parse(session, &mut requests, share) {
+                    if !self.parse(session, &mut requests, *share) {
                         self.scratch = requests;
                         return self.after_input(session);
                     }
@@ -299,7 +304,7 @@ impl Core {
             self.run(session, &buffer, &requests, now_ms);
             session.buffer = buffer;
             fresh = false;
-            share = share.saturating_sub(session.next - before);
+            *share = share.saturating_sub(session.next - before);
             if session.next < requests.commands.len() && !session.closing {
                 session.requests = Some(requests);
             } else {

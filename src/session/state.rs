@@ -69,6 +69,8 @@ pub struct Session {
     pub client: Client,
     /// Bytes received and not yet used up. Given to the kernel while a read is under way.
     pub buffer: Vec<u8>,
+    /// Length and capacity of the buffer while the kernel has it, else zeros. For CLIENT LIST.
+    pub buffer_lent: (usize, usize),
     /// A large argument being read into its own buffer.
     pub big: Option<BigRead>,
     pub(super) parser: RequestParser,
@@ -110,6 +112,7 @@ impl Session {
             key,
             client,
             buffer: Vec::with_capacity(READ_BUFFER_BYTES),
+            buffer_lent: (0, 0),
             big: None,
             parser: RequestParser::default(),
             requests: None,
@@ -179,6 +182,11 @@ impl Session {
     /// Why it does not go on.
     pub fn stall(&self) -> Stall {
         self.stall
+    }
+
+    /// Length and capacity of the read buffer, wherever it is.
+    pub fn buffer_bytes(&self) -> (usize, usize) {
+        (self.buffer.len() + self.buffer_lent.0, self.buffer.capacity() + self.buffer_lent.1)
     }
 
     /// All commands received so far are done and their replies are in `out`.

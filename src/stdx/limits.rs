@@ -161,3 +161,6 @@ const _: () = assert!(BULK_BYTES_UNAUTHENTICATED_MAX < BIG_ARGUMENT_BYTES_MIN as
 
 /// Turns in which a command over several shards tries to find all boxes on their shelves. Beyond: it is scattered or borrows.
 pub const MISSES_MAX: u32 = 8;
+
+/// Commands one loan serves before its boxes go home, so that their home cores do not wait for long.
+pub const COMMANDS_PER_LOAN_MAX: usize = 512;
