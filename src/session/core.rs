@@ -21,7 +21,7 @@ use crate::shard::message::{Connection, Message};
 use crate::stats::core::CoreStats;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{
-    BATCHES_PER_SESSION_MAX, COMMANDS_PER_TURN_MAX, OUTPUT_BYTES_PAUSE, OUTPUT_BYTES_PAUSE_UNAUTHENTICATED, READ_BUFFER_BYTES,
+    BATCHES_PER_SESSION_MAX, COMMANDS_PER_TURN_MAX, MISSES_MAX, OUTPUT_BYTES_PAUSE, OUTPUT_BYTES_PAUSE_UNAUTHENTICATED, READ_BUFFER_BYTES,
     READ_BUFFER_BYTES_KEPT_MAX,
 };
 
@@ -62,6 +62,8 @@ pub struct Core {
     pub exchange: Exchange,
     /// Facts and switches of the server.
     pub server: Arc<ServerFacts>,
+    /// Turns in which a command over several shards tries to find all boxes on their shelves; the simulation lowers it.
+    pub misses_max: u32,
     /// Sessions that have output or can go on; whoever drives the core empties this after each call.
     pub woken: Vec<SessionKey>,
     /// Connections and orders from outside, for whoever drives the core.
@@ -100,6 +102,7 @@ impl Core {
             id: exchange.core,
             exchange,
             server,
+            misses_max: MISSES_MAX,
             woken: Vec::new(),
             orders: VecDeque::new(),
             config: shared_config.current(),

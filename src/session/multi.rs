@@ -13,7 +13,7 @@ use crate::shard::batch::{Batch, Outcome, Phase};
 use crate::shard::call;
 use crate::shard::exchange::bits;
 use crate::shard::message::Message;
-use crate::stdx::limits::{COMMANDS_PER_LOAN_MAX, MISSES_MAX, SHARDS_MAX};
+use crate::stdx::limits::{COMMANDS_PER_LOAN_MAX, SHARDS_MAX};
 
 use super::control::Gather;
 use super::core::Core;
@@ -74,7 +74,7 @@ impl Core {
             return;
         }
         let taken = self.exchange.take_all(shards);
-        if !taken && session.misses < MISSES_MAX {
+        if !taken && session.misses < self.misses_max {
             // Whoever has the missing box is busy for some microseconds; messages would take longer.
             session.misses += 1;
             session.stall = Stall::Retry;
@@ -153,7 +153,8 @@ impl Core {
         }
         self.exchange.return_borrowed(shards);
         self.end_turn();
-        if !self.loan.borrowers.is_empty() {
+        // A session that went on may have asked anew already.
+        if self.loan.asked == 0 && !self.loan.borrowers.is_empty() {
             self.request_loan();
         }
     }

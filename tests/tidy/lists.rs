@@ -144,7 +144,7 @@ pub const BANS: &[Ban] = &[
         words: &["sleep(", "sleep_ms("],
         scope: Scope::All,
         only_in: &["tests/", "benches/", "src/"],
-        except: &["src/runtime/", "src/server/listen.rs", "src/server/worker.rs"],
+        except: &["src/runtime/", "src/server/acceptors.rs", "src/server/worker.rs"],
         instead: "wait for the condition itself (readiness, a reply, recv_timeout, a counter) with a deadline",
     },
 ];
