@@ -194,3 +194,34 @@ fn seeds_reach_the_rare_paths() {
     eprintln!("of {calls} commands: {batches} batches, {scatters} scattered, {loans} loans");
     assert!(calls > 1000 && batches > calls / 10 && scatters > calls / 50 && loans > calls / 50);
 }
+
+/// What a client gets for these bytes, and whether it is still connected then.
+fn answer(seed: u64, bytes: &[u8]) -> (String, bool) {
+    let cores = 1 + seed as usize % 4;
+    let options = Options { seed, cores, ring_slots: 2, databases: DATABASES, ghosts: true };
+    let mut world = World::new(&options).expect("/dev/null opens");
+    let client = world.connect(0);
+    world.send(client, bytes);
+    for _ in 0..100 {
+        world.step().expect("cores come to rest");
+    }
+    world.rest().expect("everything is done");
+    let reply = String::from_utf8_lossy(world.received(client)).into_owned();
+    (reply, world.is_open(client))
+}
+
+#[test]
+fn nothing_runs_after_an_attack() {
+    let request = b"POST / HTTP/1.1\r\nHost: here\r\nSET k 1\r\nPING\r\n";
+    for seed in 0..40 {
+        assert_eq!(answer(seed, request), (String::new(), false), "seed {seed}");
+    }
+}
+
+#[test]
+fn replies_of_other_cores_leave_before_the_end() {
+    let (request, reply) = (b"SET a 1\r\nSET b 2\r\nGET a\r\nGET b\r\nQUIT\r\n", "+OK\r\n+OK\r\n$1\r\n1\r\n$1\r\n2\r\n+OK\r\n");
+    for seed in 0..200 {
+        assert_eq!(answer(seed, request), (reply.to_string(), false), "seed {seed}");
+    }
+}

@@ -62,21 +62,18 @@ where
     monoio::spawn(write(worker.clone(), link.clone(), output));
     loop {
         let progress = worker.process(link.key);
-        let has_output = has_output(&worker, &link);
-        if has_output {
+        if has_output(&worker, &link) {
             link.writer.notify();
         }
         let alive = match progress {
             Progress::Read => read(&worker, &link, &mut input).await,
             Progress::Again => {
-                // With output waiting, the writer wakes us when it has been sent.
-                if !has_output {
-                    worker.yield_turn(link.clone());
-                }
+                worker.yield_turn(link.clone());
                 link.reader.wait().await;
                 true
             }
-            Progress::Wait => {
+            // The writer wakes us when everything has been sent, the server when what it waited for has come.
+            Progress::Send | Progress::Wait => {
                 link.reader.wait().await;
                 true
             }

@@ -36,6 +36,8 @@ const PUMPS_IN_A_ROW_MAX: u64 = 8;
 const PUMPS_ALONE_MAX: usize = 64;
 /// Steps after which a world that gets no new input must have come to rest.
 const REST_STEPS_MAX: usize = 1_000_000;
+/// Pauses that clients who are paused may have asked for.
+const PAUSES_MAX: usize = 10_000;
 
 /// What a world is made of.
 #[derive(Clone, Copy, Debug)]
@@ -118,12 +120,17 @@ pub struct World {
 }
 
 impl World {
-    /// A server without clients. Fails when `/dev/null` cannot be opened.
+    /// A server without clients. Fails when `/dev/null` cannot be opened, or for more databases than can be configured.
     pub fn new(options: &Options) -> std::io::Result<World> {
         let mut random = Random::new(options.seed);
         let (clock, handle) = Clock::simulated(START_US);
         let server = Arc::new(ServerFacts::new(options.cores, TABLE.count(), "0".repeat(40), START_US / 1000));
-        let config = Arc::new(SharedConfig::new(Config::new()));
+        let mut config = Config::new();
+        let databases = options.databases.to_string();
+        config
+            .set_words(crate::param!(index of "databases"), &[databases.as_bytes()])
+            .map_err(|_| std::io::ErrorKind::InvalidInput)?;
+        let config = Arc::new(SharedConfig::new(config));
         let hasher = KeyHasher::new(options.cores, random.next_u64());
         let shelf = |seed| Shelf::new(Box::new(Keyspace::new(options.databases, hasher.clone(), seed)));
         let meeting = Arc::new(Meeting {
@@ -131,9 +138,13 @@ impl World {
             doorbells: (0..options.cores).map(|_| Doorbell::silent()).collect(),
         });
         let (rings, outside) = lay_rings(options.cores, options.ring_slots);
+        let misses_max = random.below(3).saturating_sub(1) as u32;
         let cores = rings.into_iter().enumerate().map(|(id, (senders, receivers))| {
             let exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
-            Core::new(exchange, server.clone(), config.clone(), clock.clone())
+            let mut core = Core::new(exchange, server.clone(), config.clone(), clock.clone());
+            // Mostly at once to the rings: what happens there is what wants to be seen.
+            core.misses_max = misses_max;
+            core
         });
         let connection = Connection {
             descriptor: std::fs::File::open("/dev/null")?.into(),
@@ -326,7 +337,7 @@ impl World {
         pipe.reader = match progress {
             Progress::Read => Reader::Reading,
             Progress::Again => Reader::Yielded,
-            Progress::Wait => Reader::Waiting,
+            Progress::Send | Progress::Wait => Reader::Waiting,
             Progress::Close => {
                 self.flush(client);
                 return self.cut(client);
@@ -393,22 +404,37 @@ impl World {
         }
     }
 
-    /// Goes on, without new ghosts, until nothing can happen; then everything must be done and put away. Says what is not.
-    pub fn rest(&mut self) -> Result<(), String> {
-        let mut steps = 0;
-        while self.step_with(false)? {
-            steps += 1;
-            if steps > REST_STEPS_MAX {
-                return Err("the world does not come to rest".to_string());
+    fn come_to_rest(&mut self) -> Result<(), String> {
+        for _ in 0..REST_STEPS_MAX {
+            if !self.step_with(false)? {
+                return Ok(());
             }
+        }
+        Err("the world does not come to rest".to_string())
+    }
+
+    /// Goes on, without new ghosts, until nothing can happen and no client is paused; then everything must be done and
+    /// put away. Says what is not.
+    pub fn rest(&mut self) -> Result<(), String> {
+        self.come_to_rest()?;
+        // What goes on after a pause may pause again.
+        for _ in 0..PAUSES_MAX {
+            if self.server.paused_until_ms.swap(0, Ordering::AcqRel) == 0 {
+                break;
+            }
+            for core in 0..self.cores.len() {
+                self.cores[core].cron();
+                self.awake[core] = true;
+            }
+            self.come_to_rest()?;
         }
         for (client, pipe) in self.pipes.iter().enumerate() {
             if let Some(session) = self.cores[pipe.core].session(pipe.key)
                 && !(session.is_settled() && pipe.reader == Reader::Reading)
             {
-                let (core, reader) = (pipe.core, pipe.reader);
+                let (core, reader, stall) = (pipe.core, pipe.reader, session.stall());
                 let left: Vec<_> = self.cores.iter_mut().map(|core| core.exchange.leftover()).collect();
-                return Err(format!("client {client} of core {core} waits for good ({reader:?}); the cores: {left:?}"));
+                return Err(format!("client {client} of core {core} waits for good ({reader:?}, {stall:?}); cores: {left:?}"));
             }
         }
         for core in &mut self.cores {

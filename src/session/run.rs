@@ -45,7 +45,11 @@ pub(super) fn args_of<'a>(buffer: &'a [u8], requests: &'a Requests, index: usize
 impl Core {
     /// Runs parsed commands from `session.next` on, window by window, until they are done or the session stalls.
     pub(super) fn run(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests, now_ms: i64) {
-        while session.next < requests.commands.len() && session.stall == Stall::None && !session.closing {
+        while session.next < requests.commands.len()
+            && session.stall == Stall::None
+            && !session.closing
+            && !session.killed
+        {
             let stopped = self.plan_window(session, buffer, requests);
             if !self.window.is_empty() {
                 self.run_window(session, buffer, requests, now_ms);

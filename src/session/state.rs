@@ -36,6 +36,8 @@ pub enum Stall {
     None,
     /// Its batches must return first.
     Drain,
+    /// Boxes it needs were out; it tries again in its next turn.
+    Retry,
     /// A command over several cores is under way.
     Operation,
     /// Clients are paused.
@@ -91,6 +93,8 @@ pub struct Session {
     pub(super) remote_shards: u64,
     pub(super) batches_out: usize,
     pub(super) stall: Stall,
+    /// Times in a row that the boxes for its command were not all there.
+    pub(super) misses: u32,
     /// The row of the last command: pipelines repeat themselves.
     pub(super) last_row: Option<&'static Row>,
     /// No more commands are read; the connection closes when the replies have left.
@@ -122,6 +126,7 @@ impl Session {
             remote_shards: 0,
             batches_out: 0,
             stall: Stall::None,
+            misses: 0,
             last_row: None,
             closing: false,
             killed: false,
@@ -172,6 +177,11 @@ impl Session {
                 true
             }
         }
+    }
+
+    /// Why it does not go on.
+    pub fn stall(&self) -> Stall {
+        self.stall
     }
 
     /// Length and capacity of the read buffer, wherever it is.

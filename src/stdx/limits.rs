@@ -158,3 +158,9 @@ pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
 pub const RESPONSE_DEPTH_MAX: usize = 128;
 
 const _: () = assert!(BULK_BYTES_UNAUTHENTICATED_MAX < BIG_ARGUMENT_BYTES_MIN as u64, "who has not authenticated gets no buffer of their own");
+
+/// Turns in which a command over several shards tries to find all boxes on their shelves. Beyond: it is scattered or borrows.
+pub const MISSES_MAX: u32 = 8;
+
+/// Commands one loan serves before its boxes go home, so that their home cores do not wait for long.
+pub const COMMANDS_PER_LOAN_MAX: usize = 512;

@@ -169,11 +169,12 @@ impl Op {
             }
             Op::Incr(key) => {
                 let text = String::from_utf8_lossy(values.text(own[*key])).into_owned();
-                let old = if own[*key] == 0 { Ok(0) } else { text.parse::<i64>() };
-                match old.map(|old| old.checked_add(1)) {
-                    Err(_) => error("ERR value is not an integer or out of range"),
-                    Ok(None) => error("ERR increment or decrement would overflow"),
-                    Ok(Some(new)) => {
+                let old = if own[*key] == 0 { Some(0) } else { text.parse::<i64>().ok() };
+                // Only the shortest form of a number is one.
+                match old.filter(|old| own[*key] == 0 || old.to_string() == text).map(|old| old.checked_add(1)) {
+                    None => error("ERR value is not an integer or out of range"),
+                    Some(None) => error("ERR increment or decrement would overflow"),
+                    Some(Some(new)) => {
                         own[*key] = values.number(new.to_string().as_bytes());
                         Value::Integer(new)
                     }
