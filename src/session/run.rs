@@ -190,13 +190,18 @@ impl Core {
         }
     }
 
-    /// Ends a turn of the session side: open batches leave, boxes go back to their shelves.
-    pub(super) fn end_turn(&mut self) {
+    /// Sends the batches that the session which runs now has filled; each belongs to one session.
+    pub(super) fn send_open_batches(&mut self) {
         for shard in 0..self.open_batches.len() {
             if self.open_batches[shard].is_some() {
                 self.send_batch(shard);
             }
         }
+    }
+
+    /// Ends a turn of the session side: open batches leave, boxes go back to their shelves.
+    pub(super) fn end_turn(&mut self) {
+        self.send_open_batches();
         self.exchange.put_all();
     }
 
