@@ -87,6 +87,17 @@ enum Step {
     Cron(usize),
 }
 
+/// What becomes of boxes that were taken away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ghosts {
+    /// They come back, and others are taken.
+    Come,
+    /// They stay away.
+    Stay,
+    /// They come back.
+    Leave,
+}
+
 /// How often each kind of step is drawn, drawn itself: worlds differ in character, so rare orders become common in some.
 struct Character {
     deliver: u64,
@@ -226,6 +237,18 @@ impl World {
         self.pipes[client].reader != Reader::Closed
     }
 
+    /// Takes a shard's box away until the world is to come to rest. False when someone has it.
+    pub fn take_away(&mut self, shard: usize) -> bool {
+        self.ghosts[shard] = self.ghosts[shard].take().or_else(|| self.meeting.shelves[shard].try_take(false, 0));
+        self.ghosts[shard].is_some()
+    }
+
+    /// Bytes of replies that wait in the client's session for earlier ones.
+    pub fn late_bytes(&mut self, client: usize) -> usize {
+        let pipe = &self.pipes[client];
+        self.cores[pipe.core].session(pipe.key).map_or(0, |session| session.late_bytes())
+    }
+
     /// The shard of a key.
     pub fn shard_of(&self, key: &[u8]) -> usize {
         self.hasher.shard_of(&self.hasher.key(key))
@@ -238,11 +261,10 @@ impl World {
 
     /// One step. False when nothing can happen until a client sends something.
     pub fn step(&mut self) -> Result<bool, String> {
-        let ghosts = self.character.ghost_takes > 0;
-        self.step_with(ghosts)
+        self.step_with(if self.character.ghost_takes > 0 { Ghosts::Come } else { Ghosts::Stay })
     }
 
-    fn step_with(&mut self, ghosts: bool) -> Result<bool, String> {
+    fn step_with(&mut self, ghosts: Ghosts) -> Result<bool, String> {
         let Some(step) = self.draw(ghosts) else { return Ok(false) };
         match step {
             Step::Deliver(client) => self.deliver(client),
@@ -261,7 +283,7 @@ impl World {
     }
 
     /// Draws what happens next. Ghosts coming and crons alone are no reason to go on.
-    fn draw(&mut self, ghosts: bool) -> Option<Step> {
+    fn draw(&mut self, ghosts: Ghosts) -> Option<Step> {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         for (client, pipe) in self.pipes.iter().enumerate() {
@@ -282,12 +304,12 @@ impl World {
             if self.awake[core] {
                 candidates.push((Step::Pump(core), self.character.pump[core]));
             }
-            if self.ghosts[core].is_some() {
+            if ghosts != Ghosts::Stay && self.ghosts[core].is_some() {
                 candidates.push((Step::GhostPuts(core), self.character.ghost_puts));
             }
         }
         let chosen = (!candidates.is_empty()).then(|| {
-            if ghosts {
+            if ghosts == Ghosts::Come {
                 for core in (0..self.cores.len()).filter(|&core| self.ghosts[core].is_none()) {
                     candidates.push((Step::GhostTakes(core), self.character.ghost_takes));
                 }
@@ -402,7 +424,7 @@ impl World {
 
     fn come_to_rest(&mut self) -> Result<(), String> {
         for _ in 0..REST_STEPS_MAX {
-            if !self.step_with(false)? {
+            if !self.step_with(Ghosts::Leave)? {
                 return Ok(());
             }
         }
