@@ -42,6 +42,10 @@ fn main() -> ExitCode {
             println!("record: {}", path.display());
             ExitCode::SUCCESS
         }
+        Err(help) if words.iter().any(|word| word == "--help" || word == "-h") => {
+            println!("{help}");
+            ExitCode::SUCCESS
+        }
         Err(reason) => {
             eprintln!("{reason}");
             ExitCode::FAILURE

@@ -123,17 +123,20 @@ fn run_round(options: &Options, server: &Server, round: u64) -> Result<Outcome, 
         }
         load.send_due(now_ns, total);
         load.exchange(started)?;
-        if load.sent == total && load.outstanding == 0 {
-            return Ok(load.outcome);
-        }
-        if now_ns > give_up_ns {
+        let is_answered = load.sent == total && load.outstanding == 0;
+        if !is_answered && now_ns > give_up_ns {
             load.give_up(now_ns, total);
-            return Ok(load.outcome);
+        } else if !is_answered {
+            continue;
         }
+        if let Some(during) = &mut during {
+            during.check()?;
+        }
+        return Ok(load.outcome);
     }
 }
 
-/// The command that runs beside the load. Its reply is not awaited.
+/// The command that runs beside the load. Its reply is read when the load is over.
 struct During {
     request: Vec<u8>,
     connection: super::server::Connection,
@@ -155,6 +158,14 @@ impl During {
             self.connection.send(&self.request)?;
         }
         Ok(())
+    }
+
+    /// A command that the server refused has disturbed nothing: such a round says nothing.
+    fn check(&mut self) -> Result<(), String> {
+        match self.connection.reply()? {
+            Value::Error(text) => Err(format!("the command meanwhile: {}", String::from_utf8_lossy(&text))),
+            _ => Ok(()),
+        }
     }
 }
 

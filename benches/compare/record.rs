@@ -36,9 +36,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Writes all files into `folder` and returns the path of the tables. An earlier record of the same name is replaced.
+    /// Writes all files into `folder` and returns the path of the tables. An earlier record of the same name and day stays:
+    /// the new one gets a number. Only `--quick` replaces.
     pub fn write(&self, folder: &Path) -> Result<PathBuf, String> {
-        let stem = format!("{}-{}", self.date, self.options.name);
+        let stem = free_stem(&format!("{}-{}", self.date, self.options.name), |stem| {
+            self.options.quick || !folder.join(format!("{stem}.md")).exists()
+        })?;
         let text = |error: std::io::Error| format!("{}: {error}", folder.display());
         fs::create_dir_all(folder).map_err(text)?;
         let raw = serde_json::to_string_pretty(&self.to_json()).map_err(|error| error.to_string())?;
@@ -302,7 +305,7 @@ impl Report {
         let _ = writeln!(text, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
         for (command, series) in self.commands.iter().zip(&self.latency) {
             let _ = write!(text, "| {} |", command.name);
-            let Some(total) = series.total() else {
+            let Some(total) = series.total().filter(|_| series.failure.is_none()) else {
                 let reason = series.failure.as_deref().unwrap_or("no round");
                 let _ = writeln!(text, " failed: {} | | | | | | | | |", one_line(reason));
                 continue;
@@ -372,19 +375,19 @@ impl Report {
                     let _ = writeln!(text, " failed: {} | | | | |", one_line(reason));
                     continue;
                 }
-                let figures: [(fn(&memtier::Sample) -> f64, usize); 5] = [
-                    (|sample| sample.requests_per_second, 0),
-                    (|sample| sample.cpu_us, 3),
-                    (|sample| sample.p50_ms, 3),
-                    (|sample| sample.p99_ms, 3),
-                    (|sample| sample.p999_ms, 3),
-                ];
-                for (figure, decimals) in figures {
+                let number = |figure: fn(&memtier::Sample) -> f64, decimals| {
                     let rounds: Vec<f64> = samples.iter().flatten().map(figure).collect();
-                    let value = median(&rounds).map_or("–".to_owned(), |value| decimal(value, decimals));
-                    let _ = write!(text, " {value} |");
-                }
-                text.push('\n');
+                    median(&rounds).map_or("–".to_owned(), |value| decimal(value, decimals))
+                };
+                let _ = writeln!(
+                    text,
+                    " {} | {} | {} | {} | {} |",
+                    number(|sample| sample.requests_per_second, 0),
+                    number(|sample| sample.cpu_us, 3),
+                    number(|sample| sample.p50_ms, 3),
+                    number(|sample| sample.p99_ms, 3),
+                    number(|sample| sample.p999_ms, 3),
+                );
             }
         }
     }
@@ -443,6 +446,13 @@ fn decimal(value: f64, decimals: usize) -> String {
         grouped.push(digit);
     }
     grouped + rest
+}
+
+/// `stem`, or `stem-2` to `stem-99`: the first that is free.
+fn free_stem(stem: &str, is_free: impl Fn(&str) -> bool) -> Result<String, String> {
+    let numbered = (2..100).map(|number| format!("{stem}-{number}"));
+    let mut stems = std::iter::once(stem.to_owned()).chain(numbered);
+    stems.find(|stem| is_free(stem)).ok_or_else(|| format!("there are a hundred records {stem} already"))
 }
 
 /// Words as one would type them in the package's folder.

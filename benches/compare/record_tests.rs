@@ -122,4 +122,7 @@ fn texts() {
     assert_eq!(quoted(&["a".to_owned(), String::new(), "it's".to_owned()]), r"a '' 'it'\''s'");
     assert_eq!(one_line("a|b\nc"), "a\\|b c");
     assert_eq!(one_line(&"é".repeat(500)).chars().count(), CELL_CHARACTERS_MAX);
+    assert_eq!(free_stem("a", |_| true), Ok("a".to_owned()));
+    assert_eq!(free_stem("a", |stem| stem.ends_with('3')), Ok("a-3".to_owned()));
+    assert!(free_stem("a", |_| false).is_err());
 }

@@ -115,9 +115,9 @@ impl Client {
     }
 
     /// RESET: as if it had just connected, but for its identity and statistics.
-    pub fn reset(&mut self, authenticated: bool) {
+    pub fn reset(&mut self, authenticated: bool, protocol: Protocol) {
         self.name = None;
-        self.protocol = Protocol::Resp2;
+        self.protocol = protocol;
         self.database = 0;
         self.authenticated = authenticated;
         self.reply_mode = ReplyMode::On;

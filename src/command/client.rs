@@ -67,7 +67,7 @@ const SUBCOMMANDS: &[Command] = &[
         run: Run::Session(setinfo),
         since: "7.2.0",
         summary: "Says which client library is at the other end, and its version.",
-        syntax: "attr('lib-name' libname | 'lib-ver' libver)",
+        syntax: "attr(LIB-NAME libname | LIB-VER libver)",
         tips: TO_ALL_NODES,
         ..SUBCOMMAND
     },

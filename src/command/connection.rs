@@ -152,9 +152,18 @@ fn quit(_: &mut SessionContext<'_>) -> Result<ControlRequest, CommandError> {
     Ok(ControlRequest::Quit)
 }
 
+/// The protocol that a connection begins with.
+pub fn first_protocol(config: &Config) -> Protocol {
+    match config.get_i64(crate::param!("client-default-resp")) {
+        3 => Protocol::Resp3,
+        _ => Protocol::Resp2,
+    }
+}
+
 fn reset(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
-    context.client.reset(password(context.config).is_empty());
-    context.reply.protocol = Protocol::Resp2;
+    let protocol = first_protocol(context.config);
+    context.client.reset(password(context.config).is_empty(), protocol);
+    context.reply.protocol = protocol;
     context.reply.simple("RESET");
     Ok(())
 }

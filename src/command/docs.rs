@@ -163,19 +163,12 @@ fn write_arguments(reply: &mut Reply, arguments: &[Argument<'_>]) {
 fn write_argument(reply: &mut Reply, argument: &Argument<'_>) {
     let has_arguments = matches!(argument.kind, ArgumentType::OneOf | ArgumentType::Block);
     let display = (!has_arguments).then(|| argument.display.unwrap_or(&argument.name));
-    let texts = [
-        ("token", argument.token),
-        ("since", argument.since),
-        ("deprecated_since", argument.deprecated_since),
-    ];
-    let flags: Vec<&str> = [
-        ("optional", argument.optional),
-        ("multiple", argument.multiple),
-        ("multiple_token", argument.multiple_token),
-    ]
-    .into_iter()
-    .filter_map(|(name, set)| set.then_some(name))
-    .collect();
+    let texts = [("token", argument.token), ("since", argument.since), ("deprecated_since", argument.deprecated_since)];
+    let flags: Vec<&str> =
+        [("optional", argument.optional), ("multiple", argument.multiple), ("multiple_token", argument.multiple_token)]
+            .into_iter()
+            .filter_map(|(name, set)| set.then_some(name))
+            .collect();
     // Name, type, and one of display text and arguments are always there.
     let optional = [argument.key_spec.is_some(), !flags.is_empty()].into_iter().filter(|&there| there).count();
     reply.map(3 + optional + texts.iter().filter(|(_, value)| value.is_some()).count());
@@ -199,5 +192,53 @@ fn write_argument(reply: &mut Reply, argument: &Argument<'_>) {
     if has_arguments {
         text(reply, "arguments");
         write_arguments(reply, &argument.arguments);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::table::TABLE;
+    use crate::resp::reply::Protocol;
+
+    fn written(protocol: Protocol, name: &str, write: fn(&mut Reply, &'static Row)) -> String {
+        let mut reply = Reply::new(protocol);
+        write(&mut reply, TABLE.find_full(name.as_bytes()).expect("the row is there"));
+        String::from_utf8_lossy(reply.bytes()).replace("\r\n", " ")
+    }
+
+    /// The bytes stock Redis 7.0 sends.
+    #[test]
+    fn info_in_both_protocols() {
+        assert_eq!(
+            written(Protocol::Resp3, "get", write_info),
+            "*10 $3 get :2 ~2 +readonly +fast :1 :1 :1 ~3 +@read +@string +@fast ~0 ~1 %3 $5 flags ~2 +RO +access $12 \
+             begin_search %2 $4 type $5 index $4 spec %1 $5 index :1 $9 find_keys %2 $4 type $5 range $4 spec %3 $7 lastkey :0 \
+             $7 keystep :1 $5 limit :0 ~0 "
+        );
+        assert_eq!(
+            written(Protocol::Resp2, "object|freq", write_info),
+            "*10 $11 object|freq :3 *1 +readonly :2 :2 :1 *3 +@keyspace +@read +@slow *1 $23 nondeterministic_output *1 *6 $5 \
+             flags *1 +RO $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :2 $9 find_keys *4 $4 type $5 range $4 spec *6 \
+             $7 lastkey :0 $7 keystep :1 $5 limit :0 *0 "
+        );
+    }
+
+    #[test]
+    fn docs_in_resp3() {
+        let docs = written(Protocol::Resp3, "command|list", write_docs);
+        let arguments = docs.split_once("$9 arguments ").expect("it has arguments").1;
+        assert_eq!(
+            arguments,
+            "*1 %5 $4 name $8 filterby $4 type $5 oneof $5 token $8 FILTERBY $5 flags ~1 +optional $9 arguments *3 \
+             %4 $4 name $11 module-name $4 type $6 string $12 display_text $11 module-name $5 token $6 MODULE \
+             %4 $4 name $8 category $4 type $6 string $12 display_text $8 category $5 token $6 ACLCAT \
+             %4 $4 name $7 pattern $4 type $7 pattern $12 display_text $7 pattern $5 token $7 PATTERN "
+        );
+        assert!(docs.starts_with("%5 $7 summary "), "{docs}");
+        let quit = written(Protocol::Resp3, "quit", write_docs);
+        assert!(quit.contains("$9 doc_flags ~1 +deprecated $16 deprecated_since $5 7.2.0 $11 replaced_by "), "{quit}");
+        let container = written(Protocol::Resp3, "command", write_docs);
+        assert!(container.contains("$11 subcommands %7 $13 command|count %"), "{container}");
     }
 }

@@ -212,21 +212,25 @@ fn reply_keys(context: &mut SessionContext<'_>, with_flags: bool) -> Result<(), 
 }
 
 fn help(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
-    reply_help(context.reply, "COMMAND", &[
-        "(no subcommand)",
-        "    Describe all commands.",
-        "COUNT",
-        "    Return the number of commands.",
-        "DOCS [<command-name> ...]",
-        "    Return the documentation of the given commands, or of all.",
-        "GETKEYS <full-command>",
-        "    Return the keys of a request.",
-        "GETKEYSANDFLAGS <full-command>",
-        "    Return the keys of a request with what is done to them.",
-        "INFO [<command-name> ...]",
-        "    Describe the given commands, or all.",
-        "LIST [FILTERBY (MODULE <module-name>|ACLCAT <category>|PATTERN <pattern>)]",
-        "    Return the names of all commands, or of those that pass.",
-    ]);
+    reply_help(
+        context.reply,
+        "COMMAND",
+        &[
+            "(no subcommand)",
+            "    Describe all commands.",
+            "COUNT",
+            "    Return the number of commands.",
+            "DOCS [<command-name> ...]",
+            "    Return the documentation of the given commands, or of all.",
+            "GETKEYS <full-command>",
+            "    Return the keys of a request.",
+            "GETKEYSANDFLAGS <full-command>",
+            "    Return the keys of a request with what is done to them.",
+            "INFO [<command-name> ...]",
+            "    Describe the given commands, or all.",
+            "LIST [FILTERBY (MODULE <module-name>|ACLCAT <category>|PATTERN <pattern>)]",
+            "    Return the names of all commands, or of those that pass.",
+        ],
+    );
     Ok(())
 }

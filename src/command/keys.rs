@@ -124,7 +124,8 @@ pub fn visit_keys(command: &Command, args: Args<'_>, mut visit: impl FnMut(usize
 pub fn all_keys(command: &Command, args: Args<'_>) -> Result<Vec<FoundKey>, Unfitting> {
     let mut found = Vec::new();
     let variable = command.keys.iter().any(|spec| spec.has("variable_flags"));
-    let by_specs = if variable && command.find_keys.is_some() { Err(Unfitting) } else { by_specs(command, args, &mut found) };
+    let by_specs =
+        if variable && command.find_keys.is_some() { Err(Unfitting) } else { by_specs(command, args, &mut found) };
     match (by_specs, command.find_keys) {
         (Ok(()), _) => {}
         (Err(Unfitting), None) => return Err(Unfitting),
@@ -153,10 +154,151 @@ pub fn has_keys(command: &Command) -> bool {
     command.find_keys.is_some() || command.keys.iter().any(|spec| !spec.has("not_key"))
 }
 
-/// SET: reads the old value only with GET.
-pub fn keys_of_set(args: Args<'_>, visit: &mut dyn FnMut(FoundKey)) -> bool {
-    let reads = (3..args.len()).any(|at| args.is(at, b"GET"));
-    let flags: &'static [&'static str] = if reads { &["RW", "access", "update"] } else { &["OW", "update"] };
-    visit(FoundKey { argument: 1, flags });
-    true
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::table::TABLE;
+    use crate::resp::request::ArgRange;
+
+    /// Calls with the arguments in a buffer.
+    fn with_args<T>(words: &[&[u8]], call: impl FnOnce(Args<'_>) -> T) -> T {
+        let buffer = words.concat();
+        let mut start = 0;
+        let range = |word: &&[u8]| {
+            start += word.len() as u32;
+            ArgRange { start: start - word.len() as u32, len: word.len() as u32 }
+        };
+        let ranges: Vec<ArgRange> = words.iter().map(range).collect();
+        call(Args::new(&buffer, &ranges, &[]))
+    }
+
+    fn keys_of(spec: &KeySpec, request: &str) -> Option<Vec<usize>> {
+        let words: Vec<&[u8]> = request.split(' ').map(str::as_bytes).collect();
+        with_args(&words, |args| spec.keys(args).ok().map(Iterator::collect))
+    }
+
+    const fn spec(begin: BeginSearch, find: FindKeys) -> KeySpec {
+        KeySpec { flags: &["RO"], begin, find, notes: "" }
+    }
+
+    const fn range(last: i32, step: usize, limit: usize) -> FindKeys {
+        FindKeys::Range { last, step, limit }
+    }
+
+    /// Specifications and requests, with what stock Redis 7.0 answers to COMMAND GETKEYS for commands with these.
+    #[test]
+    fn specifications() {
+        const COUNTED: FindKeys = FindKeys::KeyNumber { count_index: 0, first_key: 1, step: 1 };
+        let table: &[(KeySpec, &str, Option<&[usize]>)] = &[
+            (spec(BeginSearch::Index(1), range(0, 1, 0)), "get a", Some(&[1])),
+            (spec(BeginSearch::Index(1), range(0, 1, 0)), "get", None),
+            (spec(BeginSearch::Index(1), range(1, 1, 0)), "rename a b", Some(&[1, 2])),
+            (spec(BeginSearch::Index(1), range(1, 1, 0)), "rename a", None),
+            (spec(BeginSearch::Index(1), range(-1, 1, 0)), "mget a b c", Some(&[1, 2, 3])),
+            (spec(BeginSearch::Index(1), range(-1, 2, 0)), "mset a 1 b 2", Some(&[1, 3])),
+            (spec(BeginSearch::Index(1), range(-1, 2, 0)), "mset a 1 b", Some(&[1, 3])),
+            (spec(BeginSearch::Index(1), range(-2, 1, 0)), "blpop a b 0", Some(&[1, 2])),
+            (spec(BeginSearch::Index(1), range(-2, 1, 0)), "blpop 0", None),
+            (spec(BeginSearch::Index(1), range(-9, 1, 0)), "blpop a b 0", None),
+            (spec(BeginSearch::Index(1), COUNTED), "lmpop 2 a b LEFT", Some(&[2, 3])),
+            (spec(BeginSearch::Index(1), COUNTED), "lmpop 3 a b", None),
+            (spec(BeginSearch::Index(1), COUNTED), "lmpop 0 a b", None),
+            (spec(BeginSearch::Index(1), COUNTED), "lmpop -1 a b", None),
+            (spec(BeginSearch::Index(1), COUNTED), "lmpop x a b", None),
+            (spec(BeginSearch::Index(1), COUNTED), "lmpop", None),
+            (spec(BeginSearch::Index(1), COUNTED), "lmpop 9223372036854775807 a b", None),
+            (spec(BeginSearch::Index(1), COUNTED), "lmpop -9223372036854775808 a b", None),
+            (spec(BeginSearch::Keyword("STREAMS", 1), range(-1, 1, 2)), "xread streams a b 0 0", Some(&[2, 3])),
+            (spec(BeginSearch::Keyword("STREAMS", 1), range(-1, 1, 2)), "xread count 1 streams a 0", Some(&[4])),
+            (spec(BeginSearch::Keyword("STREAMS", 1), range(-1, 1, 2)), "xread count 1 streams", Some(&[])),
+            (spec(BeginSearch::Keyword("STREAMS", 1), range(-1, 1, 2)), "xread streams a", None),
+            (spec(BeginSearch::Keyword("KEYS", -2), range(-1, 1, 0)), "migrate h p x 0 1 keys a b", Some(&[7, 8])),
+            (spec(BeginSearch::Keyword("KEYS", -2), range(-1, 1, 0)), "migrate h p x 0 1", Some(&[])),
+            (spec(BeginSearch::Keyword("KEYS", -2), range(-1, 1, 0)), "migrate keys", Some(&[])),
+            (spec(BeginSearch::Unknown, FindKeys::Unknown), "sort a by b", None),
+        ];
+        for (spec, request, keys) in table {
+            assert_eq!(keys_of(spec, request).as_deref(), *keys, "{request}");
+        }
+    }
+
+    #[test]
+    fn specifications_that_cannot_be_used_leave_the_work_to_the_rows_own_finder() {
+        fn last_argument(args: Args<'_>, visit: &mut dyn FnMut(FoundKey)) -> bool {
+            visit(FoundKey { argument: args.len() - 1, flags: &["OW"] });
+            args.len() != 4
+        }
+        const INCOMPLETE: KeySpec =
+            KeySpec { flags: &["RW", "incomplete"], begin: BeginSearch::Index(1), find: range(0, 1, 0), notes: "" };
+        const FAKE: KeySpec = KeySpec { flags: &["not_key"], ..INCOMPLETE };
+        let row = Command { arity: -2, keys: &[INCOMPLETE], find_keys: Some(last_argument), ..Command::BASE };
+        let all = |row: &Command, words: &[&[u8]]| {
+            with_args(words, |args| {
+                all_keys(row, args).map(|keys| keys.iter().map(|key| key.argument).collect::<Vec<_>>())
+            })
+        };
+        let visited = |row: &Command, words: &[&[u8]]| {
+            let mut found = Vec::new();
+            with_args(words, |args| visit_keys(row, args, |at| found.push(at)));
+            found
+        };
+        assert_eq!(all(&row, &[b"x", b"a", b"b"]), Ok(vec![2]));
+        assert_eq!(visited(&row, &[b"x", b"a", b"b"]), [2]);
+        assert_eq!(all(&row, &[b"x", b"a", b"b", b"c"]), Err(Unfitting));
+        let row = Command { find_keys: None, ..row };
+        assert_eq!(all(&row, &[b"x", b"a", b"b"]), Err(Unfitting));
+        assert_eq!(visited(&row, &[b"x", b"a", b"b"]), [1]);
+        let row = Command { keys: &[FAKE], ..row };
+        assert!(!has_keys(&row));
+        assert_eq!(all(&row, &[b"x", b"a"]), Err(Unfitting));
+    }
+
+    #[test]
+    fn any_request_has_its_keys_among_its_arguments() {
+        const BEGINS: [BeginSearch; 5] = [
+            BeginSearch::Index(1),
+            BeginSearch::Index(4),
+            BeginSearch::Keyword("K", 1),
+            BeginSearch::Keyword("K", -2),
+            BeginSearch::Unknown,
+        ];
+        const FINDS: [FindKeys; 6] = [
+            range(0, 1, 0),
+            range(-1, 2, 0),
+            range(-3, 1, 0),
+            range(-1, 1, 2),
+            FindKeys::KeyNumber { count_index: 0, first_key: 1, step: 1 },
+            FindKeys::KeyNumber { count_index: 2, first_key: 3, step: 2 },
+        ];
+        let rows: Vec<_> = TABLE.all_rows().collect();
+        bolero::check!().with_type::<(u8, Vec<u8>)>().for_each(|(choice, words)| {
+            let words: Vec<&[u8]> = words
+                .iter()
+                .map(|word| match word % 8 {
+                    0 => &b"k"[..],
+                    1 => b"9223372036854775807",
+                    2 => b"-9223372036854775808",
+                    3 => b"1",
+                    4 => b"2",
+                    5 => b"get",
+                    6 => b"",
+                    _ => b"a",
+                })
+                .collect();
+            let row = rows[*choice as usize % rows.len()];
+            with_args(&words, |args| {
+                for (begin, find) in BEGINS.iter().flat_map(|begin| FINDS.map(|find| (*begin, find))) {
+                    for at in spec(begin, find).keys(args).into_iter().flatten() {
+                        assert!(at > 0 && at < args.len());
+                    }
+                }
+                if row.accepts(args.len()) {
+                    visit_keys(row.command, args, |at| assert!(at < args.len()));
+                    for key in all_keys(row.command, args).unwrap_or_default() {
+                        assert!(key.argument < args.len());
+                    }
+                }
+            });
+        });
+    }
 }

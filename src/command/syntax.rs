@@ -15,7 +15,7 @@
 //! argument = name ["<" display ">"] [":" type] ["#" key specification]
 //!          | name "(" item "|" item … ")"     one of them
 //!          | name "{" sequence "}"            all of them in this order
-//! token    = UPPER-CASE | "'" any text "'"    `'m'`, `approximately='~'`
+//! token    = UPPER-CASE | "'" any text "'"    `'two words'`, `approximately='~'`
 //! name     = lower-case | "`" any text "`"    `` `ID`... ``
 //! type     = string (when not said) | key | integer | double | pattern | unix-time
 //! ```
@@ -384,26 +384,44 @@ mod tests {
             ("key", "key key #0\n"),
             ("key value", "key key #0\nvalue string\n"),
             ("source:key destination:key", "source key #0\ndestination key #1\n"),
-            ("key1:key key2:key#0 [STORE destination:key#2] key", "key1 key #0\nkey2 key #0\n\
-                destination key token=STORE #2 optional\nkey key #3\n"),
+            (
+                "key1:key key2:key#0 [STORE destination:key#2] key",
+                "key1 key #0\nkey2 key #0\n\
+                destination key token=STORE #2 optional\nkey key #3\n",
+            ),
             ("[message]", "message string optional\n"),
             ("key...", "key key #0 multiple\n"),
             ("data{key value}...", "data block multiple\n key key #0\n value string\n"),
-            ("[condition(NX | XX)]@2.6.12 [GET]@6.2.0", "condition oneof since=2.6.12 optional\n nx pure-token token=NX\n \
-                xx pure-token token=XX\nget pure-token token=GET since=6.2.0 optional\n"),
-            ("[expiration(EX seconds:integer@2.6.12 | KEEPTTL)]", "expiration oneof optional\n \
-                seconds integer token=EX since=2.6.12\n keepttl pure-token token=KEEPTTL\n"),
+            (
+                "[condition(NX | XX)]@2.6.12 [GET]@6.2.0",
+                "condition oneof since=2.6.12 optional\n nx pure-token token=NX\n \
+                xx pure-token token=XX\nget pure-token token=GET since=6.2.0 optional\n",
+            ),
+            (
+                "[expiration(EX seconds:integer@2.6.12 | KEEPTTL)]",
+                "expiration oneof optional\n \
+                seconds integer token=EX since=2.6.12\n keepttl pure-token token=KEEPTTL\n",
+            ),
             ("[ID client-id:integer...@6.2.0]", "client-id integer token=ID since=6.2.0 optional multiple\n"),
             ("[PREFIX prefix]...", "prefix string token=PREFIX optional multiple multiple_token\n"),
-            ("[GET get-block{encoding offset:integer}]...", "get-block block token=GET optional multiple multiple_token\n \
-                encoding string\n offset integer\n"),
+            (
+                "[GET get-block{encoding offset:integer}]...",
+                "get-block block token=GET optional multiple multiple_token\n \
+                encoding string\n offset integer\n",
+            ),
             ("`ID`... [`BCAST`=BCAST]", "ID string multiple\nBCAST pure-token token=BCAST optional\n"),
             ("[change=CH]", "change pure-token token=CH optional\n"),
             ("unit('m' | 'km')", "unit oneof\n m pure-token token=m\n km pure-token token=km\n"),
-            ("[operator(equal='=' | approximately='~')]", "operator oneof optional\n equal pure-token token==\n \
-                approximately pure-token token=~\n"),
-            ("args(no-one{NO ONE} | host)", "args oneof\n no-one block\n  no pure-token token=NO\n  \
-                one pure-token token=ONE\n host string\n"),
+            (
+                "[operator(equal='=' | approximately='~')]",
+                "operator oneof optional\n equal pure-token token==\n \
+                approximately pure-token token=~\n",
+            ),
+            (
+                "args(no-one{NO ONE} | host)",
+                "args oneof\n no-one block\n  no pure-token token=NO\n  \
+                one pure-token token=ONE\n host string\n",
+            ),
             ("[BY by-pattern<pattern>:pattern#1]", "by-pattern pattern display=pattern token=BY #1 optional\n"),
             ("old-format<ip:port>!2.8.12", "old-format string display=ip:port deprecated=2.8.12\n"),
             ("[NO-EVICT on_1:unix-time]", "on_1 unix-time token=NO-EVICT optional\n"),
@@ -455,7 +473,11 @@ mod tests {
     fn every_row_has_valid_syntax_and_its_keys_have_specifications() {
         fn check_keys(name: &str, specs: usize, arguments: &[Argument<'_>]) {
             for argument in arguments {
-                assert!(argument.key_spec.is_none_or(|index| index < specs), "{name}: `{}` has no key spec", argument.name);
+                assert!(
+                    argument.key_spec.is_none_or(|index| index < specs),
+                    "{name}: `{}` has no key spec",
+                    argument.name
+                );
                 check_keys(name, specs, &argument.arguments);
             }
         }
@@ -464,7 +486,10 @@ mod tests {
             match parse(row.command.syntax) {
                 Ok(arguments) => check_keys(row.full_name, row.command.keys.len(), &arguments),
                 Err(error) => {
-                    wrong.push_str(&format!("{}: `{}` at {}: expected {}\n", row.full_name, row.command.syntax, error.at, error.expected));
+                    wrong.push_str(&format!(
+                        "{}: `{}` at {}: expected {}\n",
+                        row.full_name, row.command.syntax, error.at, error.expected
+                    ));
                 }
             }
         }

@@ -6,6 +6,10 @@ use super::spec::{BeginSearch, Categories, Command, FindKeys, Flags, Run};
 
 /// Every family's rows.
 const FAMILIES: &[&[Command]] = &[
+    super::client::COMMANDS,
+    super::config::COMMANDS,
+    super::connection::COMMANDS,
+    super::debug::COMMANDS,
     super::introspect::COMMANDS,
     super::key::COMMANDS,
     super::key::database::COMMANDS,
@@ -13,10 +17,6 @@ const FAMILIES: &[&[Command]] = &[
     super::key::object::COMMANDS,
     super::key::rename::COMMANDS,
     super::key::scan::COMMANDS,
-    super::client::COMMANDS,
-    super::config::COMMANDS,
-    super::connection::COMMANDS,
-    super::debug::COMMANDS,
     super::server::COMMANDS,
     super::string::edit::COMMANDS,
     super::string::lcs::COMMANDS,
@@ -98,6 +98,12 @@ pub struct Table {
 pub static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
 impl Row {
+    /// A row outside the table, for tests of shapes that no command has yet.
+    #[cfg(test)]
+    pub fn alone(command: &'static Command) -> Row {
+        Row::derive(command, None, &mut 0)
+    }
+
     fn derive(command: &'static Command, parent: Option<&'static Command>, next_id: &mut usize) -> Row {
         let hidden = parent.is_some_and(|parent| parent.flags.has(Flags::HIDDEN_SUBCOMMANDS));
         let parent = parent.map(|parent| parent.name);
@@ -112,8 +118,7 @@ impl Row {
         let LegacyRange { first_key, last_key, key_step, movable } = legacy_range(command);
         let flags = if movable { command.flags.and(Flags::MOVABLE_KEYS) } else { command.flags };
         let categories = all_categories(command);
-        let subcommands =
-            command.subcommands.iter().map(|sub| Row::derive(sub, Some(command), next_id)).collect();
+        let subcommands = command.subcommands.iter().map(|sub| Row::derive(sub, Some(command), next_id)).collect();
         Row { command, id, full_name, flags, categories, parent, first_key, last_key, key_step, subcommands }
     }
 
@@ -161,7 +166,8 @@ fn legacy_range(command: &Command) -> LegacyRange {
         }
         _ => None,
     });
-    let mut movable = command.keys.iter().any(|spec| spec.has("incomplete")) || ranges.clone().count() < command.keys.len();
+    let mut movable =
+        command.keys.iter().any(|spec| spec.has("incomplete")) || ranges.clone().count() < command.keys.len();
     if let ([_], Some((first_key, last_key, key_step))) = (command.keys, ranges.clone().next()) {
         return LegacyRange { first_key, last_key, key_step, movable };
     }
@@ -277,4 +283,70 @@ fn slot_of(name: &[u8]) -> usize {
         mixed = (mixed ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
     }
     (mixed >> 40) as usize % SLOTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::spec::KeySpec;
+
+    const fn spec(begin: usize, last: i32, step: usize) -> KeySpec {
+        let find = FindKeys::Range { last, step, limit: 0 };
+        KeySpec { flags: &["RO"], begin: BeginSearch::Index(begin), find, notes: "" }
+    }
+
+    const COUNTED: KeySpec =
+        KeySpec { find: FindKeys::KeyNumber { count_index: 0, first_key: 1, step: 1 }, ..spec(2, 0, 1) };
+    const INCOMPLETE: KeySpec = KeySpec { flags: &["RW", "incomplete"], ..spec(1, 0, 1) };
+
+    type RangeCase = (&'static str, &'static [KeySpec], (usize, i32, usize, bool));
+
+    /// The key specifications of real commands, with first key, last key, step and `movablekeys` as Redis 7.0 prints them.
+    #[test]
+    fn ranges_and_movable_keys() {
+        const CASES: &[RangeCase] = &[
+            ("ping", &[], (0, 0, 0, false)),
+            ("get", &[spec(1, 0, 1)], (1, 1, 1, false)),
+            ("mset", &[spec(1, -1, 2)], (1, -1, 2, false)),
+            ("blpop", &[spec(1, -2, 1)], (1, -2, 1, false)),
+            ("rename", &[spec(1, 0, 1), spec(2, 0, 1)], (1, 2, 1, false)),
+            ("bitop", &[spec(2, 0, 1), spec(3, -1, 1)], (2, -1, 1, false)),
+            ("zunionstore", &[spec(1, 0, 1), COUNTED], (1, 1, 1, true)),
+            ("lmpop", &[COUNTED], (0, 0, 0, true)),
+            ("restore, were it incomplete", &[INCOMPLETE], (1, 1, 1, true)),
+            ("keys apart", &[spec(1, 0, 1), spec(3, 0, 1)], (1, 1, 1, true)),
+            ("keys behind the end", &[spec(1, -1, 1), spec(2, 0, 1)], (1, -1, 1, true)),
+            ("steps", &[spec(1, 0, 2), spec(2, 0, 2)], (0, 0, 0, true)),
+        ];
+        for (name, keys, expected) in CASES {
+            let range = legacy_range(&Command { keys, ..Command::BASE });
+            assert_eq!((range.first_key, range.last_key, range.key_step, range.movable), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn categories_follow_from_flags() {
+        let of = |flags, categories| {
+            let all = all_categories(&Command { flags, categories, ..Command::BASE });
+            let names = Categories::NAMES.iter().filter(|(category, _)| all.has(*category));
+            names.map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of(Flags::NONE, Categories::NONE), "slow");
+        assert_eq!(of(Flags::WRITE.and(Flags::FAST), Categories::STRING), "write string fast");
+        assert_eq!(of(Flags::READONLY, Categories::STRING), "read string slow");
+        assert_eq!(of(Flags::READONLY, Categories::SCRIPTING), "slow scripting");
+        assert_eq!(of(Flags::ADMIN, Categories::NONE), "admin slow dangerous");
+        assert_eq!(of(Flags::PUBSUB.and(Flags::BLOCKING), Categories::FAST), "pubsub fast blocking");
+    }
+
+    #[test]
+    fn rows_are_found_by_name_in_any_case() {
+        for row in TABLE.all_rows() {
+            let found = TABLE.find_full(row.full_name.to_uppercase().as_bytes());
+            assert_eq!(found.map(|found| found.full_name), Some(row.full_name));
+        }
+        for name in ["", "|", "nosuch", "command|", "command|nosuch", "get|x", "command|count|x", &"x".repeat(100)] {
+            assert!(TABLE.find_full(name.as_bytes()).is_none(), "{name}");
+        }
+    }
 }

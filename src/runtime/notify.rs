@@ -22,6 +22,13 @@ impl Notify {
         }
     }
 
+    /// Wakes the waiting task, if one waits now; nothing is kept for later.
+    pub fn notify_waiting(&self) {
+        if self.waker.borrow().is_some() {
+            self.notify();
+        }
+    }
+
     /// Waits for a notification.
     pub async fn wait(&self) {
         poll_fn(|context| {

@@ -1,7 +1,7 @@
-//! One connection's tasks: a reader that feeds the session and sends what is ready, and, once replies come late (from
-//! other cores), a writer for those.
+//! One connection's two tasks: a reader that feeds the session, and a writer that sends what is ready. Both may wait at the
+//! same time, so a client may send a long pipeline before it reads the first reply.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 
@@ -42,7 +42,7 @@ impl Link {
         }
     }
 
-    /// Late replies are ready.
+    /// Replies are ready.
     pub fn wake_writer(&self) {
         self.writer.notify();
     }
@@ -53,30 +53,27 @@ impl Link {
     }
 }
 
-type WriteHalf<S> = Rc<RefCell<Option<OwnedWriteHalf<S>>>>;
-
 /// Serves a connection until it is closed.
 pub async fn serve<S>(worker: Rc<Worker>, link: Rc<Link>, stream: S)
 where
     S: Split + AsyncReadRent + AsyncWriteRent + 'static,
 {
     let (mut input, output) = stream.into_split();
-    let output: WriteHalf<S> = Rc::new(RefCell::new(Some(output)));
-    monoio::spawn(write_late(worker.clone(), link.clone(), output.clone()));
+    monoio::spawn(write(worker.clone(), link.clone(), output));
     loop {
         let progress = worker.process(link.key);
-        send(&worker, &link, &output).await;
+        if has_output(&worker, &link) {
+            link.writer.notify();
+        }
         let alive = match progress {
             Progress::Read => read(&worker, &link, &mut input).await,
             Progress::Again => {
-                // With the writer at work it is the output that is full: the writer wakes us when it has been sent.
-                if !link.writing.get() {
-                    worker.yield_turn(link.clone());
-                }
+                worker.yield_turn(link.clone());
                 link.reader.wait().await;
                 true
             }
-            Progress::Wait => {
+            // The writer wakes us when everything has been sent, the server when what it waited for has come.
+            Progress::Send | Progress::Wait => {
                 link.reader.wait().await;
                 true
             }
@@ -86,14 +83,18 @@ where
             break;
         }
     }
-    // What is still being sent by the writer is waited for, unless the client does not take it.
-    while link.writing.get() && !is_killed(&worker, &link) {
+    // The last replies leave before the connection is closed, unless it is broken.
+    while (link.writing.get() || has_output(&worker, &link)) && !is_killed(&worker, &link) {
         link.reader.wait().await;
     }
     link.closed.set(true);
     crate::runtime::net::shutdown(link.descriptor);
     link.writer.notify();
     worker.forget(&link);
+}
+
+fn has_output(worker: &Worker, link: &Link) -> bool {
+    worker.core().session(link.key).is_some_and(|session| !session.out.is_empty())
 }
 
 fn is_killed(worker: &Worker, link: &Link) -> bool {
@@ -126,20 +127,25 @@ async fn read_small<S>(worker: &Worker, link: &Link, input: &mut OwnedReadHalf<S
 where
     S: AsyncReadRent,
 {
-    let mut buffer = match worker.core().session(link.key) {
-        Some(session) => std::mem::take(&mut session.buffer),
+    let (buffer, len, end) = match worker.core().session(link.key) {
+        Some(session) => {
+            let mut buffer = std::mem::take(&mut session.buffer);
+            let len = buffer.len();
+            if buffer.capacity() - len < READ_BUFFER_BYTES / 2 {
+                // Grows by doubling while one request is longer than the buffer.
+                buffer.reserve(READ_BUFFER_BYTES.max(len));
+            }
+            let end = buffer.capacity();
+            session.buffer_lent = (len, end);
+            (buffer, len, end)
+        }
         None => return Err(std::io::ErrorKind::NotConnected.into()),
     };
-    let len = buffer.len();
-    if buffer.capacity() - len < READ_BUFFER_BYTES / 2 {
-        // Grows by doubling while one request is longer than the buffer.
-        buffer.reserve(READ_BUFFER_BYTES.max(len));
-    }
-    let end = buffer.capacity();
     let (result, slice) = input.read(buffer.slice_mut(len..end)).await;
     let buffer = slice.into_inner();
     if let Some(session) = worker.core().session(link.key) {
         session.buffer = buffer;
+        session.buffer_lent = (0, 0);
     }
     result
 }
@@ -156,53 +162,59 @@ where
     let end = len + room;
     let (result, slice) = input.read(buffer.slice_mut(len..end)).await;
     let buffer = slice.into_inner();
-    if let Some(session) = worker.core().session(link.key) {
-        if let Some(big) = &mut session.big {
-            big.take_back(buffer);
-        }
+    if let Some(session) = worker.core().session(link.key)
+        && let Some(big) = &mut session.big
+    {
+        big.take_back(buffer);
     }
     result
 }
 
-/// Sends what is ready, unless the other task is at it (it goes on until nothing is left).
-async fn send<S>(worker: &Worker, link: &Link, output: &WriteHalf<S>)
+/// The writer: sends whatever the session has to say, one send for all that is ready.
+async fn write<S>(worker: Rc<Worker>, link: Rc<Link>, mut output: OwnedWriteHalf<S>)
 where
     S: AsyncWriteRent,
 {
-    let has_output = worker.core().session(link.key).is_some_and(|session| !session.out.is_empty());
-    if !has_output {
-        return;
-    }
-    let Some(mut half) = output.borrow_mut().take() else {
-        return;
-    };
-    link.writing.set(true);
     loop {
-        let (bytes, shared) = match worker.core().session(link.key) {
-            Some(session) if !session.out.is_empty() => session.out.take_parts(),
-            _ => break,
-        };
-        let total = bytes.len() + shared.iter().map(|(_, large)| large.len()).sum::<usize>();
-        let (result, buffer) = if shared.is_empty() {
-            let (result, bytes) = half.write_all(bytes).await;
-            (result.map(drop), bytes)
-        } else {
-            (send_pieces(&mut half, bytes, shared).await, Vec::new())
-        };
-        let mut core = worker.core();
-        core.stats().writes.add(1);
-        core.stats().bytes_out.add(total as u64);
-        if let Some(session) = core.session(link.key) {
-            session.client.bytes_out += total as u64;
-            session.out.give_back(buffer);
-            if result.is_err() {
-                session.killed = true;
-                session.out.clear();
-            }
+        link.writer.wait().await;
+        if link.closed.get() {
+            return;
+        }
+        link.writing.set(true);
+        while send(&worker, &link, &mut output).await {}
+        link.writing.set(false);
+        link.reader.notify_waiting();
+    }
+}
+
+/// Sends what is ready now; false when there was nothing.
+async fn send<S>(worker: &Worker, link: &Link, output: &mut OwnedWriteHalf<S>) -> bool
+where
+    S: AsyncWriteRent,
+{
+    let (bytes, shared) = match worker.core().session(link.key) {
+        Some(session) if !session.out.is_empty() && !session.killed => session.out.take_parts(),
+        _ => return false,
+    };
+    let total = bytes.len() + shared.iter().map(|(_, large)| large.len()).sum::<usize>();
+    let (result, buffer) = if shared.is_empty() {
+        let (result, bytes) = output.write_all(bytes).await;
+        (result.map(drop), bytes)
+    } else {
+        (send_pieces(output, bytes, shared).await, Vec::new())
+    };
+    let mut core = worker.core();
+    core.stats().writes.add(1);
+    core.stats().bytes_out.add(total as u64);
+    if let Some(session) = core.session(link.key) {
+        session.client.bytes_out += total as u64;
+        session.out.give_back(buffer);
+        if result.is_err() {
+            session.killed = true;
+            session.out.clear();
         }
     }
-    link.writing.set(false);
-    *output.borrow_mut() = Some(half);
+    true
 }
 
 /// Sends bytes with the large strings in their places.
@@ -229,19 +241,4 @@ where
         half.write_all(bytes.slice(sent..end)).await.0?;
     }
     Ok(())
-}
-
-/// Sends replies that come while the reader is waiting for input.
-async fn write_late<S>(worker: Rc<Worker>, link: Rc<Link>, output: WriteHalf<S>)
-where
-    S: AsyncWriteRent,
-{
-    loop {
-        link.writer.wait().await;
-        if link.closed.get() {
-            return;
-        }
-        send(&worker, &link, &output).await;
-        link.reader.notify();
-    }
 }

@@ -335,25 +335,19 @@ fn control(
     server: &ServerFacts,
     stopped: &AtomicUsize,
 ) -> i32 {
-    loop {
-        match inbox.recv() {
-            Ok(ControlEvent::Signal(signal)) => {
-                let name = if signal == signal_hook::consts::SIGINT { "SIGINT" } else { "SIGTERM" };
-                tracing::warn!("Received {name} scheduling shutdown...");
-                tracing::warn!("User requested shutdown...");
-                break;
-            }
-            Ok(ControlEvent::Shutdown(_)) => {
-                tracing::warn!("User requested shutdown...");
-                break;
-            }
-            Ok(ControlEvent::CoreFailed(reason)) => {
-                tracing::warn!("A core cannot run: {reason}");
-                return 1;
-            }
-            Err(_) => return 1,
+    match inbox.recv() {
+        Ok(ControlEvent::Signal(signal)) => {
+            let name = if signal == signal_hook::consts::SIGINT { "SIGINT" } else { "SIGTERM" };
+            tracing::warn!("Received {name} scheduling shutdown...");
         }
+        Ok(ControlEvent::Shutdown(_)) => {}
+        Ok(ControlEvent::CoreFailed(reason)) => {
+            tracing::warn!("A core cannot run: {reason}");
+            return 1;
+        }
+        Err(_) => return 1,
     }
+    tracing::warn!("User requested shutdown...");
     server.stopping.store(true, Ordering::SeqCst);
     let cores = server.cores.len();
     for core in 0..cores {

@@ -75,15 +75,19 @@ impl Worker {
                 self.stopped.fetch_add(1, Ordering::SeqCst);
             }
             self.look_around();
-            let mut core = self.core.borrow_mut();
-            core.exchange.doorbell().prepare_to_park();
-            if core.exchange.has_work() {
-                // The event comes back through the driver, so sockets get their turn before the next pump.
-                core.exchange.doorbell().ring_if_parked();
-            }
-            drop(core);
+            self.announce_park();
             self.pump.wait().await;
             self.core.borrow().exchange.doorbell().cancel_park();
+        }
+    }
+
+    /// Says that the core is about to park, then looks once more; with work there it rings its own doorbell, and the event
+    /// comes back through the driver, so sockets get their turn before the next pump.
+    fn announce_park(&self) {
+        let mut core = self.core.borrow_mut();
+        core.exchange.doorbell().prepare_to_park();
+        if core.exchange.has_work() {
+            core.exchange.doorbell().ring_if_parked();
         }
     }
 

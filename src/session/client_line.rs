@@ -26,6 +26,7 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
     }
     let mut line = String::new();
     let output = session.out.len_bytes();
+    let (buffer_len, buffer_capacity) = session.buffer_bytes();
     // Writing to a String cannot fail.
     let _ = writeln!(
         line,
@@ -41,11 +42,11 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
         (now_ms - client.last_used_ms) / 1000,
         flags,
         client.database,
-        session.buffer.len(),
-        session.buffer.capacity() - session.buffer.len(),
+        buffer_len,
+        buffer_capacity - buffer_len,
         output,
         output,
-        session.buffer.capacity() + output + std::mem::size_of::<Session>(),
+        buffer_capacity + output + std::mem::size_of::<Session>(),
         client.last_command,
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
         text(&client.library_name),

@@ -280,7 +280,7 @@ impl Core {
                     self.batch_returned(batch);
                 }
                 Event::BatchDone(batch) => self.scatter_returned(batch),
-                Event::Lent { operation, shard, keyspace } => self.box_lent(operation, shard, keyspace),
+                Event::Lent { shard, keyspace } => self.box_lent(shard, keyspace),
                 Event::Other(Message::Ask(question)) => {
                     let answer = self.answer(&question);
                     self.exchange.send(

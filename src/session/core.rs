@@ -9,7 +9,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use crate::client::Client;
-use crate::command::connection::must_authenticate;
+use crate::command::connection::{first_protocol, must_authenticate};
 use crate::command::table::Row;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
@@ -21,11 +21,11 @@ use crate::shard::message::{Connection, Message};
 use crate::stats::core::CoreStats;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{
-    BATCHES_PER_SESSION_MAX, COMMANDS_PER_TURN_MAX, OUTPUT_BYTES_PAUSE, READ_BUFFER_BYTES,
+    BATCHES_PER_SESSION_MAX, COMMANDS_PER_TURN_MAX, MISSES_MAX, OUTPUT_BYTES_PAUSE, OUTPUT_BYTES_PAUSE_UNAUTHENTICATED, READ_BUFFER_BYTES,
     READ_BUFFER_BYTES_KEPT_MAX,
 };
 
-use super::multi::Operation;
+use super::multi::{Loan, Operation};
 use super::output::Ticket;
 use super::state::{Session, SessionKey, Stall};
 
@@ -36,6 +36,8 @@ pub enum Progress {
     Read,
     /// It had its share of this turn; call `process` again after the others.
     Again,
+    /// Its output is full; it can go on when that has been sent.
+    Send,
     /// It waits for something inside the server; `woken` will name it.
     Wait,
     /// Nothing more will be run; close the connection when the output has left.
@@ -60,6 +62,8 @@ pub struct Core {
     pub exchange: Exchange,
     /// Facts and switches of the server.
     pub server: Arc<ServerFacts>,
+    /// Turns in which a command over several shards tries to find all boxes on their shelves; the simulation lowers it.
+    pub misses_max: u32,
     /// Sessions that have output or can go on; whoever drives the core empties this after each call.
     pub woken: Vec<SessionKey>,
     /// Connections and orders from outside, for whoever drives the core.
@@ -69,6 +73,7 @@ pub struct Core {
     pub(super) clock: Clock,
     pub(super) tickets: Slab<Ticket>,
     pub(super) operations: Slab<Operation>,
+    pub(super) loan: Loan,
     sessions: Vec<(u32, Option<Box<Session>>)>,
     free_slots: Vec<u32>,
     scratch: Box<Requests>,
@@ -97,6 +102,7 @@ impl Core {
             id: exchange.core,
             exchange,
             server,
+            misses_max: MISSES_MAX,
             woken: Vec::new(),
             orders: VecDeque::new(),
             config: shared_config.current(),
@@ -104,6 +110,7 @@ impl Core {
             clock,
             tickets: Slab::new(),
             operations: Slab::new(),
+            loan: Loan::default(),
             sessions: Vec::new(),
             free_slots: Vec::new(),
             scratch: Box::default(),
@@ -139,6 +146,7 @@ impl Core {
         let mut client =
             Client::new(connection.id, connection.address.clone(), connection.local_address.clone(), now_ms);
         client.unix_socket = connection.unix_socket;
+        client.protocol = first_protocol(&self.config);
         client.descriptor = descriptor;
         client.authenticated = self.config.get_bytes(crate::param!("requirepass")).is_empty();
         self.sessions[slot as usize].1 = Some(Box::new(Session::new(key, client)));
@@ -213,6 +221,7 @@ impl Core {
         [
             (!self.tickets.is_empty(), "a ticket"),
             (!self.operations.is_empty(), "an operation"),
+            (!self.loan.is_idle(), "a loan"),
             (self.open_batches.iter().any(Option::is_some), "an open batch"),
             (!self.paused.is_empty(), "a paused session"),
             (sessions + self.free_slots.len() != self.sessions.len(), "a lost session slot"),
@@ -231,7 +240,8 @@ impl Core {
     pub fn process(&mut self, key: SessionKey) -> Progress {
         let Some(mut session) = self.take_session(key) else { return Progress::Close };
         self.refresh_config();
-        let progress = self.process_session(&mut session);
+        let mut share = COMMANDS_PER_TURN_MAX;
+        let progress = self.process_session(&mut session, &mut share);
         self.end_turn();
         self.put_session(session);
         progress
@@ -243,10 +253,11 @@ impl Core {
         }
     }
 
-    fn process_session(&mut self, session: &mut Session) -> Progress {
+    /// Runs what the session has received, up to `share` commands, with whatever boxes are in hand or on their shelves.
+    pub(super) fn process_session(&mut self, session: &mut Session, share: &mut usize) -> Progress {
         let now_ms = self.clock.unix_ms();
         session.client.last_used_ms = now_ms;
-        let mut share = COMMANDS_PER_TURN_MAX;
+        let mut fresh = true;
         loop {
             if session.killed {
                 return Progress::Close;
@@ -254,8 +265,11 @@ impl Core {
             if session.closing && session.requests.is_none() {
                 return self.after_input(session);
             }
-            if session.stall == Stall::Drain && session.batches_out == 0 {
-                session.stall = Stall::None;
+            match session.stall {
+                Stall::Drain if session.batches_out == 0 => session.stall = Stall::None,
+                Stall::Retry if fresh => session.stall = Stall::None,
+                Stall::Retry => return Progress::Again,
+                _ => {}
             }
             if session.stall != Stall::None {
                 return Progress::Wait;
@@ -267,7 +281,15 @@ impl Core {
                 session.stall = Stall::Drain;
                 return if session.batches_out > 0 { Progress::Wait } else { Progress::Again };
             }
-            if session.out.len_bytes() >= OUTPUT_BYTES_PAUSE || share == 0 {
+            let output_max = if must_authenticate(&session.client, &self.config) {
+                OUTPUT_BYTES_PAUSE_UNAUTHENTICATED
+            } else {
+                OUTPUT_BYTES_PAUSE
+            };
+            if session.out.len_bytes() >= output_max {
+                return Progress::Send;
+            }
+            if *share == 0 {
                 return Progress::Again;
             }
             let mut requests = match session.requests.take() {
@@ -275,7 +297,7 @@ impl Core {
                 None => {
                     let mut requests = std::mem::take(&mut self.scratch);
                     requests.clear();
-                    if !self.parse(session, &mut requests, share) {
+                    if !self.parse(session, &mut requests, *share) {
                         self.scratch = requests;
                         return self.after_input(session);
                     }
@@ -287,7 +309,8 @@ impl Core {
             let buffer = std::mem::take(&mut session.buffer);
             self.run(session, &buffer, &requests, now_ms);
             session.buffer = buffer;
-            share = share.saturating_sub(session.next - before);
+            fresh = false;
+            *share = share.saturating_sub(session.next - before);
             if session.next < requests.commands.len() && !session.closing {
                 session.requests = Some(requests);
             } else {

@@ -13,7 +13,7 @@ use crate::shard::batch::{Batch, Outcome, Phase};
 use crate::shard::call;
 use crate::shard::exchange::bits;
 use crate::shard::message::Message;
-use crate::stdx::limits::SHARDS_MAX;
+use crate::stdx::limits::{COMMANDS_PER_LOAN_MAX, SHARDS_MAX};
 
 use super::control::Gather;
 use super::core::Core;
@@ -22,20 +22,28 @@ use super::state::{Session, SessionKey, Stall};
 
 /// A command over several cores that is under way. Its session stands still until it is done.
 pub(super) enum Operation {
-    /// Boxes are being lent.
-    Loan(Loan),
     /// Keys are being held, or let go.
     Scatter(Scattering),
     /// Other cores are being asked about their clients.
     Gather(Gather),
 }
 
-/// See `Operation::Loan`.
+/// This core's loan: at most one is asked for at a time, and it serves every session that waits for boxes. So a loan's
+/// messages are paid once for many commands when many sessions contend.
+#[derive(Default)]
 pub(super) struct Loan {
-    session: SessionKey,
-    row: &'static Row,
-    shards: u64,
+    /// Sessions that wait, with the command they stand at and the shards it needs.
+    borrowers: Vec<(SessionKey, &'static Row, u64)>,
+    /// The shards that were asked for; 0: no loan is under way.
+    asked: u64,
     lent: Vec<(usize, Box<Keyspace>)>,
+}
+
+impl Loan {
+    /// Nothing waits and nothing is lent.
+    pub(super) fn is_idle(&self) -> bool {
+        self.borrowers.is_empty() && self.asked == 0 && self.lent.is_empty()
+    }
 }
 
 /// See `Operation::Scatter`.
@@ -65,8 +73,16 @@ impl Core {
             session.stall = Stall::Drain;
             return;
         }
+        let taken = self.exchange.take_all(shards);
+        if !taken && session.misses < self.misses_max {
+            // Whoever has the missing box is busy for some microseconds; messages would take longer.
+            session.misses += 1;
+            session.stall = Stall::Retry;
+            return;
+        }
+        session.misses = 0;
         self.count_one(session, row);
-        if self.exchange.take_all(shards) {
+        if taken {
             let started_ns = self.clock.monotonic_ns();
             self.run_direct(session, row, args, None, now_ms);
             let spent_ns = self.clock.monotonic_ns() - started_ns;
@@ -74,8 +90,11 @@ impl Core {
             session.next += 1;
             return;
         }
-        if let Run::Scatter(scatter) = &row.command.run {
-            if (args.len() - 1) % scatter.step != 0 {
+        // With a loan of this core under way, holds would be refused.
+        if let Run::Scatter(scatter) = &row.command.run
+            && self.loan.asked == 0
+        {
+            if !(args.len() - 1).is_multiple_of(scatter.step) {
                 let discard = session.discards_reply();
                 if !discard {
                     call::write_error(session.reply(), &CommandError::Arity(row.full_name), self.stats());
@@ -85,39 +104,59 @@ impl Core {
             }
             self.start_scatter(session, row, scatter, args, shards);
         } else {
-            self.start_loan(session.key, row, shards);
+            self.borrow_boxes(session.key, row, shards);
         }
         session.stall = Stall::Operation;
     }
 
-    fn start_loan(&mut self, session: SessionKey, row: &'static Row, shards: u64) {
-        self.stats().loans.add(1);
-        let lent = Vec::with_capacity(shards.count_ones() as usize);
-        let operation = self.operations.insert(Operation::Loan(Loan { session, row, shards, lent }));
-        self.exchange.request_loan(operation as u32, shards);
+    fn borrow_boxes(&mut self, session: SessionKey, row: &'static Row, shards: u64) {
+        self.loan.borrowers.push((session, row, shards));
+        if self.loan.asked == 0 {
+            self.request_loan();
+        }
     }
 
-    /// A box arrived for a loan; with the last one the command runs.
-    pub(super) fn box_lent(&mut self, operation: u32, shard: usize, keyspace: Box<Keyspace>) {
-        let Some(Operation::Loan(loan)) = self.operations.get_mut(operation as usize) else {
-            unreachable!("a loan stays registered until its boxes are home")
-        };
-        loan.lent.push((shard, keyspace));
-        if loan.lent.len() < loan.shards.count_ones() as usize {
+    /// Asks for the shards of everybody who waits.
+    fn request_loan(&mut self) {
+        self.stats().loans.add(1);
+        self.loan.asked = self.loan.borrowers.iter().fold(0, |all, (_, _, shards)| all | shards);
+        self.exchange.request_loan(self.loan.asked);
+    }
+
+    /// A borrowed box arrived; with the last one the commands run.
+    pub(super) fn box_lent(&mut self, shard: usize, keyspace: Box<Keyspace>) {
+        self.loan.lent.push((shard, keyspace));
+        if self.loan.lent.len() < self.loan.asked.count_ones() as usize {
             return;
         }
-        let Operation::Loan(loan) = self.operations.remove(operation as usize) else { unreachable!("matched above") };
         // Whatever is in hand of this turn goes back first; the borrowed boxes take its place.
         self.end_turn();
-        for (shard, keyspace) in loan.lent {
+        let shards = std::mem::take(&mut self.loan.asked);
+        for (shard, keyspace) in self.loan.lent.drain(..) {
             self.exchange.boxes[shard] = Some(keyspace);
         }
-        if let Some(mut session) = self.take_session(loan.session) {
-            self.run_borrowed(&mut session, loan.row);
-            self.put_session(session);
-            self.wake(loan.session);
+        let mut left = COMMANDS_PER_LOAN_MAX;
+        let waiting = std::mem::take(&mut self.loan.borrowers);
+        for (key, row, needed) in waiting {
+            if needed & !shards != 0 || left == 0 {
+                self.loan.borrowers.push((key, row, needed));
+                continue;
+            }
+            if let Some(mut session) = self.take_session(key) {
+                self.run_borrowed(&mut session, row);
+                // While the boxes are here, the rest of its pipeline needs no messages either.
+                left -= 1;
+                self.process_session(&mut session, &mut left);
+                self.put_session(session);
+                self.wake(key);
+            }
         }
-        self.exchange.return_borrowed(loan.shards);
+        self.exchange.return_borrowed(shards);
+        self.end_turn();
+        // A session that went on may have asked anew already.
+        if self.loan.asked == 0 && !self.loan.borrowers.is_empty() {
+            self.request_loan();
+        }
     }
 
     fn run_borrowed(&mut self, session: &mut Session, row: &'static Row) {
@@ -216,7 +255,7 @@ impl Core {
             for batch in scattering.returned.drain(..) {
                 self.exchange.recycle(batch);
             }
-            self.start_loan(scattering.session, scattering.row, scattering.shards);
+            self.borrow_boxes(scattering.session, scattering.row, scattering.shards);
         } else {
             self.finish_scatter(scattering);
         }

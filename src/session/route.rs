@@ -75,3 +75,60 @@ fn by_specs(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
 pub fn all_shards(shards: usize) -> u64 {
     if shards == 64 { u64::MAX } else { (1 << shards) - 1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::spec::{BeginSearch, Command, FindKeys, KeySpec};
+    use crate::resp::request::ArgRange;
+
+    const DESTINATION: KeySpec = KeySpec {
+        flags: &["OW", "update"],
+        begin: BeginSearch::Index(1),
+        find: FindKeys::Range { last: 0, step: 1, limit: 0 },
+        notes: "",
+    };
+    const COUNTED: KeySpec = KeySpec {
+        begin: BeginSearch::Index(2),
+        find: FindKeys::KeyNumber { count_index: 0, first_key: 1, step: 1 },
+        ..DESTINATION
+    };
+    static STORE: Command = Command {
+        name: "store",
+        arity: -4,
+        run: Run::Keyed(|_| Ok(())),
+        keys: &[DESTINATION, COUNTED],
+        ..Command::BASE
+    };
+
+    /// The shards of some keys, and what the router makes of a request with all of them (ZUNIONSTORE's shape).
+    #[test]
+    fn destination_and_counted_keys_are_all_routed() {
+        let row = Row::alone(&STORE);
+        let hasher = KeyHasher::new(8, 1);
+        for number in 0..100 {
+            let words = [
+                b"store".to_vec(),
+                format!("to{number}").into(),
+                b"2".to_vec(),
+                format!("a{number}").into(),
+                format!("b{number}").into(),
+                b"WEIGHTS".to_vec(),
+            ];
+            let mut start = 0;
+            let ranges = words.each_ref().map(|word| {
+                start += word.len() as u32;
+                ArgRange { start: start - word.len() as u32, len: word.len() as u32 }
+            });
+            let buffer = words.concat();
+            let mut shards = 0;
+            for at in [1, 3, 4] {
+                shards |= 1 << hasher.shard_of(&hasher.key(&words[at]));
+            }
+            match route(&row, Args::new(&buffer, &ranges, &[]), &hasher) {
+                Route::Shard { shard, hash } => assert_eq!((1 << shard, hash), (shards, hasher.key(&words[1]).hash)),
+                other => assert_eq!(other, Route::Shards(shards)),
+            }
+        }
+    }
+}

@@ -36,6 +36,8 @@ pub enum Stall {
     None,
     /// Its batches must return first.
     Drain,
+    /// Boxes it needs were out; it tries again in its next turn.
+    Retry,
     /// A command over several cores is under way.
     Operation,
     /// Clients are paused.
@@ -67,6 +69,8 @@ pub struct Session {
     pub client: Client,
     /// Bytes received and not yet used up. Given to the kernel while a read is under way.
     pub buffer: Vec<u8>,
+    /// Length and capacity of the buffer while the kernel has it, else zeros. For CLIENT LIST.
+    pub buffer_lent: (usize, usize),
     /// A large argument being read into its own buffer.
     pub big: Option<BigRead>,
     pub(super) parser: RequestParser,
@@ -89,6 +93,8 @@ pub struct Session {
     pub(super) remote_shards: u64,
     pub(super) batches_out: usize,
     pub(super) stall: Stall,
+    /// Times in a row that the boxes for its command were not all there.
+    pub(super) misses: u32,
     /// The row of the last command: pipelines repeat themselves.
     pub(super) last_row: Option<&'static Row>,
     /// No more commands are read; the connection closes when the replies have left.
@@ -106,6 +112,7 @@ impl Session {
             key,
             client,
             buffer: Vec::with_capacity(READ_BUFFER_BYTES),
+            buffer_lent: (0, 0),
             big: None,
             parser: RequestParser::default(),
             requests: None,
@@ -119,6 +126,7 @@ impl Session {
             remote_shards: 0,
             batches_out: 0,
             stall: Stall::None,
+            misses: 0,
             last_row: None,
             closing: false,
             killed: false,
@@ -189,6 +197,11 @@ impl Session {
     /// Why it does not go on.
     pub fn stall(&self) -> Stall {
         self.stall
+    }
+
+    /// Length and capacity of the read buffer, wherever it is.
+    pub fn buffer_bytes(&self) -> (usize, usize) {
+        (self.buffer.len() + self.buffer_lent.0, self.buffer.capacity() + self.buffer_lent.1)
     }
 
     /// All commands received so far are done and their replies are in `out`.

@@ -1,6 +1,6 @@
 //! How one core reaches data: boxes taken from shelves, messages over the rings, its own shard's home side.
 //!
-//! Invariants: a box is at one place — on its shelf, in `boxes` of one core, in a message, or in a borrower's operation.
+//! Invariants: a box is at one place — on its shelf, in `boxes` of one core, in a message, or in a borrower's loan.
 //! Between two calls from above, `boxes` is empty unless the home side keeps its own box for queued work.
 //! Only the owning core calls this.
 
@@ -31,8 +31,6 @@ pub enum Event {
     BatchDone(Box<Batch>),
     /// A borrowed box arrived.
     Lent {
-        /// The borrowing operation.
-        operation: u32,
         /// Whose box it is.
         shard: usize,
         /// The box.
@@ -280,19 +278,19 @@ impl Exchange {
             match message {
                 Message::Batch(batch) => self.enqueue_batch(batch),
                 Message::Release(id) => self.home.enqueue_release(id),
-                Message::Lend { to, operation } => self.home.enqueue_loan(to, operation),
+                Message::Lend { to } => self.home.enqueue_loan(to),
                 Message::Returned(keyspace) => {
                     self.boxes[self.core] = Some(keyspace);
                     self.home.returned();
                 }
-                Message::LoanRequest { from, operation, shards } => {
+                Message::LoanRequest { from, shards } => {
                     for shard in bits(shards) {
-                        self.send(shard, Message::Lend { to: from, operation });
+                        self.send(shard, Message::Lend { to: from });
                     }
                 }
                 Message::BatchDone(batch) => self.events.push_back(Event::BatchDone(batch)),
-                Message::Lent { operation, keyspace, shard } => {
-                    self.events.push_back(Event::Lent { operation, shard: shard as usize, keyspace });
+                Message::Lent { keyspace, shard } => {
+                    self.events.push_back(Event::Lent { shard: shard as usize, keyspace });
                 }
                 other => self.events.push_back(Event::Other(other)),
             }
@@ -318,9 +316,9 @@ impl Exchange {
     }
 
     /// The loan desk is the first core.
-    pub fn request_loan(&mut self, operation: u32, shards: u64) {
+    pub fn request_loan(&mut self, shards: u64) {
         const LOAN_DESK: usize = 0;
-        self.send(LOAN_DESK, Message::LoanRequest { from: self.core as u16, operation, shards });
+        self.send(LOAN_DESK, Message::LoanRequest { from: self.core as u16, shards });
     }
 
     /// Sends borrowed boxes home.

@@ -41,7 +41,7 @@ enum SecondPhase {
 
 enum Work {
     Batch(Box<Batch>),
-    Loan { to: u16, operation: u32 },
+    Loan { to: u16 },
 }
 
 /// See the file's head.
@@ -69,9 +69,9 @@ impl Home {
         !self.lent && ((!self.queue.is_empty() && !self.waits_for_release) || !self.second_phases.is_empty())
     }
 
-    pub(super) fn enqueue_loan(&mut self, to: u16, operation: u32) {
+    pub(super) fn enqueue_loan(&mut self, to: u16) {
         self.loans_queued += 1;
-        self.queue.push_back(Work::Loan { to, operation });
+        self.queue.push_back(Work::Loan { to });
     }
 
     pub(super) fn returned(&mut self) {
@@ -124,14 +124,14 @@ impl Exchange {
             }
             match self.home.queue.pop_front() {
                 Some(Work::Batch(batch)) => self.serve(batch, runner),
-                Some(Work::Loan { to, operation }) => {
+                Some(Work::Loan { to }) => {
                     if !self.own().holds.is_empty() {
                         // The releases are on their way; they do not wait in this queue.
-                        self.home.queue.push_front(Work::Loan { to, operation });
+                        self.home.queue.push_front(Work::Loan { to });
                         self.home.waits_for_release = true;
                         break;
                     }
-                    self.lend(to, operation);
+                    self.lend(to);
                     return;
                 }
                 None => break,
@@ -146,11 +146,11 @@ impl Exchange {
         self.boxes[self.core].as_deref_mut().expect("the home side works with its box in hand")
     }
 
-    fn lend(&mut self, to: u16, operation: u32) {
+    fn lend(&mut self, to: u16) {
         let keyspace = self.boxes[self.core].take().expect("the home side works with its box in hand");
         self.home.loans_queued -= 1;
         self.home.lent = true;
-        self.send(to as usize, Message::Lent { operation, keyspace, shard: self.core as u16 });
+        self.send(to as usize, Message::Lent { keyspace, shard: self.core as u16 });
     }
 
     fn serve(&mut self, mut batch: Box<Batch>, runner: &Runner<'_>) {

@@ -19,8 +19,6 @@ pub enum Message {
     LoanRequest {
         /// The borrowing core.
         from: u16,
-        /// The borrower's operation.
-        operation: u32,
         /// The shards, one bit each.
         shards: u64,
     },
@@ -28,13 +26,9 @@ pub enum Message {
     Lend {
         /// The borrowing core.
         to: u16,
-        /// The borrower's operation.
-        operation: u32,
     },
     /// To the borrower: here it is.
     Lent {
-        /// The borrower's operation.
-        operation: u32,
         /// The box.
         keyspace: Box<Keyspace>,
         /// Whose it is.

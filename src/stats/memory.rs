@@ -156,6 +156,7 @@ mod tests {
 
     /// Only bounds here: other tests allocate at the same time. The exact figures are in `tests/memory.rs`, which has a process of its own.
     #[test]
+    #[cfg_attr(system_allocator, ignore = "sanitizers refuse a reservation of a tebibyte")]
     fn what_is_held_is_counted() {
         const HELD: usize = 1 << 40;
         // Reserved, never touched: costs no memory.

@@ -78,8 +78,12 @@ pub const READ_BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
 /// until its batches have returned. The same holds for `OUTPUT_BYTES_PAUSE` bytes in such pieces.
 pub const LATE_PIECES_MAX: usize = 1024;
 
-/// Replies waiting in one session after which its commands wait until they have been sent, in bytes.
-pub const OUTPUT_BYTES_PAUSE: usize = 4 * 1024 * 1024;
+/// Replies waiting in one session after which its commands wait until they have been sent, in bytes. Redis lets them grow
+/// without bound (`client-output-buffer-limit normal 0 0 0`), so clients may send long pipelines before they read.
+pub const OUTPUT_BYTES_PAUSE: usize = 256 * 1024 * 1024;
+
+/// The same for a client that has not authenticated (CVE-2025-21605).
+pub const OUTPUT_BYTES_PAUSE_UNAUTHENTICATED: usize = 64 * 1024;
 /// Bits of a key's hash that the keyspace's table can split by. Beyond: a segment keeps more entries in its overflow list.
 pub const TABLE_DEPTH_MAX: u32 = 26;
 
@@ -158,3 +162,9 @@ pub const REPLY_BYTES_KEPT_MAX: usize = 64 * 1024;
 pub const RESPONSE_DEPTH_MAX: usize = 128;
 
 const _: () = assert!(BULK_BYTES_UNAUTHENTICATED_MAX < BIG_ARGUMENT_BYTES_MIN as u64, "who has not authenticated gets no buffer of their own");
+
+/// Turns in which a command over several shards tries to find all boxes on their shelves. Beyond: it is scattered or borrows.
+pub const MISSES_MAX: u32 = 8;
+
+/// Commands one loan serves before its boxes go home, so that their home cores do not wait for long.
+pub const COMMANDS_PER_LOAN_MAX: usize = 512;

@@ -39,6 +39,8 @@ enum Condition {
     RedisOnly,
     /// Ringfort, and redis-server from this version on.
     Since(u32, u32),
+    /// redis-server, and Ringfort as soon as it has this command: such a step cannot be forgotten when the command lands.
+    Needs(&'static str),
 }
 
 #[derive(Clone, Debug)]
@@ -79,14 +81,22 @@ impl Condition {
             (Condition::RingfortOnly, target) => target != Target::Redis,
             (Condition::RedisOnly, target) => target == Target::Redis,
             (Condition::Since(..), Target::Ringfort { .. }) => true,
+            (Condition::Needs(command), Target::Ringfort { .. }) => {
+                ringfort::command::table::TABLE.find(command.as_bytes()).is_some()
+            }
+            (Condition::Needs(_), Target::Redis) => true,
             (Condition::Since(major, minor), Target::Redis) => {
                 redis_version().is_some_and(|version| version >= (major, minor))
             }
         }
     }
 
-    /// Reads `since 7.4: reason`, `ringfort-only: reason` or `redis-only: reason`; the reason is required.
+    /// Reads `since 7.4: reason`, `ringfort-only: reason` or `redis-only: reason`; the reason is required. `needs command`
+    /// is its own reason.
     fn parse(text: &str) -> Option<Condition> {
+        if let Some(command) = text.strip_prefix("needs ") {
+            return Some(Condition::Needs(Box::leak(command.trim().to_owned().into_boxed_str())));
+        }
         let (what, reason) = text.split_once(':')?;
         if reason.trim().is_empty() {
             return None;

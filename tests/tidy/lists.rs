@@ -65,7 +65,6 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stats/memory.rs",
     "src/keyspace/entry.rs",
     "src/keyspace/database.rs",
-    "src/keyspace/database_tests.rs",
     "src/keyspace/write.rs",
     "src/keyspace/expire.rs",
     "src/keyspace/free.rs",
@@ -145,7 +144,7 @@ pub const BANS: &[Ban] = &[
         words: &["sleep(", "sleep_ms("],
         scope: Scope::All,
         only_in: &["tests/", "benches/", "src/"],
-        except: &["src/runtime/", "src/server/listen.rs", "src/server/worker.rs"],
+        except: &["src/runtime/", "src/server/acceptors.rs", "src/server/worker.rs"],
         instead: "wait for the condition itself (readiness, a reply, recv_timeout, a counter) with a deadline",
     },
 ];

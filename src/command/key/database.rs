@@ -27,7 +27,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::AllShards(random_key),
         flags: Flags::READONLY,
         summary: "Returns the name of a key, drawn at random.",
-        tips: &["request_policy:all_shards", "nondeterministic_output"],
+        tips: &["request_policy:all_shards", "response_policy:special", "nondeterministic_output"],
         ..super::BASE
     },
     Command {
@@ -74,7 +74,7 @@ const FLUSHES: Command = Command {
     flags: Flags::WRITE,
     categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
     group: "server",
-    syntax: "[flush-type(ASYNC | SYNC)]",
+    syntax: "[flush-type(ASYNC@4.0.0 | SYNC@6.2.0)]",
     history: &[("4.0.0", "Takes ASYNC."), ("6.2.0", "Takes SYNC.")],
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     ..super::BASE

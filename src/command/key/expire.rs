@@ -11,7 +11,7 @@ pub const COMMANDS: &[Command] = &[
         name: "expire",
         run: Run::Keyed(|context| expire(context, Unit::Seconds, Origin::Now)),
         summary: "Sets the time to live of a key in seconds.",
-        syntax: "key seconds:integer [condition(NX | XX | GT | LT)]",
+        syntax: "key seconds:integer [condition(NX | XX | GT | LT)@7.0.0]",
         ..SETS
     },
     Command {
@@ -19,7 +19,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(|context| expire(context, Unit::Milliseconds, Origin::Now)),
         since: "2.6.0",
         summary: "Sets the time to live of a key in milliseconds.",
-        syntax: "key milliseconds:integer [condition(NX | XX | GT | LT)]",
+        syntax: "key milliseconds:integer [condition(NX | XX | GT | LT)@7.0.0]",
         ..SETS
     },
     Command {
@@ -27,7 +27,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(|context| expire(context, Unit::Seconds, Origin::Epoch)),
         since: "1.2.0",
         summary: "Sets when a key expires, as a Unix time in seconds.",
-        syntax: "key unix-time-seconds:unix-time [condition(NX | XX | GT | LT)]",
+        syntax: "key unix-time-seconds:unix-time [condition(NX | XX | GT | LT)@7.0.0]",
         ..SETS
     },
     Command {
@@ -35,7 +35,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(|context| expire(context, Unit::Milliseconds, Origin::Epoch)),
         since: "2.6.0",
         summary: "Sets when a key expires, as a Unix time in milliseconds.",
-        syntax: "key unix-time-milliseconds:unix-time [condition(NX | XX | GT | LT)]",
+        syntax: "key unix-time-milliseconds:unix-time [condition(NX | XX | GT | LT)@7.0.0]",
         ..SETS
     },
     Command {

@@ -22,9 +22,9 @@ pub const COMMANDS: &[Command] = &[Command {
     since: "2.8.0",
     summary: "Walks over the keys of the database, a few with each call.",
     complexity: "O(1) a call; O(N) for the whole walk, N keys in the database",
-    syntax: "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]",
+    syntax: "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type@6.0.0]",
     history: &[("6.0.0", "Takes TYPE.")],
-    tips: &["nondeterministic_output", "request_policy:special"],
+    tips: &["nondeterministic_output", "request_policy:special", "response_policy:special"],
     ..super::BASE
 }];
 

@@ -1,7 +1,9 @@
 //! Setting one string: SET and the commands it replaced (SETNX, SETEX, PSETEX, GETSET).
 
+use crate::command::args::Args;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
+use crate::command::keys::FoundKey;
 use crate::command::spec::{self, Command, Flags, KeySpec, Run};
 use crate::keyspace::write::Expiry;
 
@@ -16,13 +18,14 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(set),
         flags: Flags::WRITE.and(Flags::DENYOOM),
         keys: &[KeySpec {
-            notes: "RW and ACCESS due to the optional `GET` argument",
+            notes: "Read only with the option `GET`, which the row's finder of keys tells",
             ..spec::one(&["RW", "access", "update", "variable_flags"])
         }],
         summary: "Sets the string value of a key, whatever it held before.",
         syntax: "key value [condition(NX | XX)@2.6.12] [GET@6.2.0] [expiration(EX seconds:integer@2.6.12 | \
                  PX milliseconds:integer@2.6.12 | EXAT unix-time-seconds:unix-time@6.2.0 | \
                  PXAT unix-time-milliseconds:unix-time@6.2.0 | KEEPTTL@6.0.0)]",
+        find_keys: Some(keys_of_set),
         history: &[
             ("2.6.12", "Takes the options `EX`, `PX`, `NX` and `XX`."),
             ("6.0.0", "Takes the option `KEEPTTL`."),
@@ -78,6 +81,14 @@ pub const COMMANDS: &[Command] = &[
         ..STRING
     },
 ];
+
+/// SET reads the old value only with GET.
+fn keys_of_set(args: Args<'_>, visit: &mut dyn FnMut(FoundKey)) -> bool {
+    let reads = (3..args.len()).any(|at| args.is(at, b"GET"));
+    let flags: &'static [&'static str] = if reads { &["RW", "access", "update"] } else { &["OW", "update"] };
+    visit(FoundKey { argument: 1, flags });
+    true
+}
 
 fn set(context: &mut Context<'_>) -> Result<(), CommandError> {
     if context.args.len() > 3 {

@@ -1,7 +1,7 @@
 //! All parameters: the rows of the themes, one after the other, and typed references to single rows.
 //!
-//! Invariants: within a theme rows are sorted by name, and no name or alias occurs twice (tested). `req-res-logfile` and
-//! `client-default-resp` have no row: Redis knows them only in a build made for its own protocol tests.
+//! Invariants: within a theme rows are sorted by name, and no name or alias occurs twice (tested). `req-res-logfile` has no
+//! row: Redis knows it only in a build made for its own protocol tests.
 
 mod cluster;
 mod data_types;

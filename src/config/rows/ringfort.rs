@@ -8,6 +8,11 @@ const PINNING: &[(&str, i32)] = &[("auto", 0), ("yes", 1), ("no", 2)];
 const DRIVERS: &[(&str, i32)] = &[("auto", 0), ("io_uring", 1), ("epoll", 2)];
 
 pub(super) const RINGFORT: &[Parameter] = &[
+    // Redis has it in a build made for its own tests, which is what it is for here too (`runtest --force-resp3`).
+    row("client-default-resp", integer(2, 3), "2")
+        .immutable()
+        .hidden()
+        .about("Protocol version that connections begin with."),
     row("driver", Kind::Choice(DRIVERS), "auto")
         .immutable()
         .about("Kernel interface for sockets: auto takes io_uring where the kernel allows it, epoll elsewhere."),

@@ -113,9 +113,13 @@ impl World {
             doorbells: (0..options.cores).map(|_| Doorbell::silent()).collect(),
         });
         let (rings, outside) = lay_rings(options.cores, options.ring_slots);
+        let misses_max = random.below(3).saturating_sub(1) as u32;
         let cores = rings.into_iter().enumerate().map(|(id, (senders, receivers))| {
             let exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
-            Core::new(exchange, server.clone(), config.clone(), clock.clone())
+            let mut core = Core::new(exchange, server.clone(), config.clone(), clock.clone());
+            // Mostly at once to the rings: what happens there is what wants to be seen.
+            core.misses_max = misses_max;
+            core
         });
         let connection = Connection {
             descriptor: std::fs::File::open("/dev/null")?.into(),
@@ -310,7 +314,7 @@ impl World {
         pipe.reader = match progress {
             Progress::Read => Reader::Reading,
             Progress::Again => Reader::Yielded,
-            Progress::Wait => Reader::Waiting,
+            Progress::Send | Progress::Wait => Reader::Waiting,
             Progress::Close => {
                 self.flush(client);
                 return self.cut(client);
