@@ -2,8 +2,9 @@
 
 mod support;
 
-use support::history::{Call, History, Op, shares_a_key};
+use support::history::{Call, History};
 use support::linearize::Verdict;
+use support::model::{Op, shares_a_key};
 use support::value::Value;
 
 fn ok() -> Value {

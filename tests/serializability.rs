@@ -7,8 +7,9 @@ mod support;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex};
 use support::client::Client;
-use support::history::{Call, Generator, History, KEYS_MAX, encode, shares_a_key};
+use support::history::{Call, Generator, History};
 use support::linearize::{CALLS_MAX, Verdict};
+use support::model::{KEYS_MAX, encode, shares_a_key};
 use support::server::{Server, Target};
 use ringfort::stdx::random::Random;
 

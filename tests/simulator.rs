@@ -6,10 +6,13 @@
 mod support;
 
 use ringfort::server::simulated::{Options, World};
+use ringfort::stdx::limits::{COMMANDS_PER_TURN_MAX, OUTPUT_BYTES_PAUSE};
 use ringfort::stdx::random::Random;
-use support::history::{Call, DATABASES, Generator, History, KEYS_MAX, Op, encode, key_name, shares_a_key};
+use support::history::{Call, Generator, History};
 use support::linearize::{CALLS_MAX, Verdict};
+use support::model::{DATABASES, KEYS_MAX, Op, encode, key_name, shares_a_key};
 use support::seeds::for_seeds;
+use support::text::encode_array;
 use support::value::parse;
 
 /// Seeds in CI.
@@ -224,4 +227,28 @@ fn replies_of_other_cores_leave_before_the_end() {
     for seed in 0..200 {
         assert_eq!(answer(seed, request), (reply.to_string(), false), "seed {seed}");
     }
+}
+
+#[test]
+fn replies_behind_a_missing_one_are_bounded() {
+    let options = Options { seed: 1, cores: 2, ring_slots: 8, databases: DATABASES, ghosts: false };
+    let mut world = World::new(&options).expect("/dev/null opens");
+    let client = world.connect(0);
+    let key_of = |shard| (0..100).map(key_name).find(|key| world.shard_of(key) == shard).expect("one of a hundred keys");
+    let (missing, large) = (key_of(1), key_of(0));
+    let (value, count) = (vec![b'v'; 10_000], 3_000);
+    let mut request = Vec::new();
+    encode_array(&[b"SET", &large[..], &value[..]], &mut request);
+    encode_array(&[b"GET", &missing[..]], &mut request);
+    for _ in 0..count {
+        encode_array(&[b"GET", &large[..]], &mut request);
+    }
+    assert!(world.take_away(1));
+    world.send(client, &request);
+    while world.step().expect("cores come to rest") {}
+    // What one turn adds may come on top.
+    assert!(world.late_bytes(client) < OUTPUT_BYTES_PAUSE + COMMANDS_PER_TURN_MAX * (value.len() + 20));
+    world.rest().expect("everything is done");
+    let expected = [&b"+OK\r\n$-1\r\n"[..], &[&b"$10000\r\n"[..], &value, b"\r\n"].concat().repeat(count)].concat();
+    assert!(*world.received(client) == expected);
 }

@@ -11,7 +11,8 @@ use ringfort::stats::memory::used_bytes;
 use ringfort::stdx::random::Random;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use support::history::{Generator, Op, encode};
+use support::history::Generator;
+use support::model::{Op, encode};
 use support::seeds::for_seeds;
 use support::text::{encode_array, quote};
 

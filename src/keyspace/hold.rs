@@ -16,7 +16,6 @@ pub struct HoldId {
 #[derive(Debug)]
 struct Hold {
     id: HoldId,
-    database: u32,
     hash: u64,
     key: Box<[u8]>,
     exclusive: bool,
@@ -36,10 +35,11 @@ impl Holds {
     }
 
     /// Whether a command that reads (`exclusive` false) or writes the key has to wait. `own` holds do not count.
-    pub fn blocks(&self, database: u32, hash: u64, key: &[u8], exclusive: bool, own: Option<HoldId>) -> bool {
+    ///
+    /// A key is held in all databases at once: COPY and MOVE name a key of one and write to another.
+    pub fn blocks(&self, hash: u64, key: &[u8], exclusive: bool, own: Option<HoldId>) -> bool {
         self.held.iter().any(|hold| {
             hold.hash == hash
-                && hold.database == database
                 && (exclusive || hold.exclusive)
                 && Some(hold.id) != own
                 && *hold.key == *key
@@ -47,9 +47,9 @@ impl Holds {
     }
 
     /// Holds a key; the caller has asked `blocks` before.
-    pub fn hold(&mut self, id: HoldId, database: u32, hash: u64, key: &[u8], exclusive: bool) {
-        debug_assert!(!self.blocks(database, hash, key, exclusive, Some(id)));
-        self.held.push(Hold { id, database, hash, key: key.into(), exclusive });
+    pub fn hold(&mut self, id: HoldId, hash: u64, key: &[u8], exclusive: bool) {
+        debug_assert!(!self.blocks(hash, key, exclusive, Some(id)));
+        self.held.push(Hold { id, hash, key: key.into(), exclusive });
     }
 
     /// Releases all keys that `id` holds.
@@ -66,16 +66,15 @@ mod tests {
     fn readers_share_and_writers_do_not() {
         let (a, b) = (HoldId { core: 0, operation: 1 }, HoldId { core: 1, operation: 1 });
         let mut holds = Holds::default();
-        holds.hold(a, 0, 9, b"k", false);
-        assert!(!holds.blocks(0, 9, b"k", false, None));
-        assert!(holds.blocks(0, 9, b"k", true, None));
-        assert!(!holds.blocks(0, 9, b"k", true, Some(a)), "its own hold does not block a command");
-        assert!(!holds.blocks(1, 9, b"k", true, None), "another database");
-        assert!(!holds.blocks(0, 9, b"other", true, None), "same hash, other key");
-        holds.hold(b, 0, 8, b"j", true);
-        assert!(holds.blocks(0, 8, b"j", false, None));
+        holds.hold(a, 9, b"k", false);
+        assert!(!holds.blocks(9, b"k", false, None));
+        assert!(holds.blocks(9, b"k", true, None));
+        assert!(!holds.blocks(9, b"k", true, Some(a)), "its own hold does not block a command");
+        assert!(!holds.blocks(9, b"other", true, None), "same hash, other key");
+        holds.hold(b, 8, b"j", true);
+        assert!(holds.blocks(8, b"j", false, None));
         holds.release(b);
-        assert!(!holds.blocks(0, 8, b"j", true, None));
+        assert!(!holds.blocks(8, b"j", true, None));
         assert!(!holds.is_empty());
         holds.release(a);
         assert!(holds.is_empty());

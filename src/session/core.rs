@@ -274,7 +274,10 @@ impl Core {
             if session.stall != Stall::None {
                 return Progress::Wait;
             }
-            if self.exchange.is_congested() || session.batches_out >= BATCHES_PER_SESSION_MAX {
+            if self.exchange.is_congested()
+                || session.batches_out >= BATCHES_PER_SESSION_MAX
+                || session.is_held_up()
+            {
                 session.stall = Stall::Drain;
                 return if session.batches_out > 0 { Progress::Wait } else { Progress::Again };
             }

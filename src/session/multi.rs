@@ -147,7 +147,7 @@ impl Core {
                 // While the boxes are here, the rest of its pipeline needs no messages either.
                 left -= 1;
                 self.process_session(&mut session, &mut left);
-                self.send_open_batches();
+                self.send_batches();
                 self.put_session(session);
                 self.wake(key);
             }

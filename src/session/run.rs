@@ -174,6 +174,7 @@ impl Core {
         }
         let discard = session.discards_reply();
         let Some(batch) = &mut self.open_batches[shard] else { unreachable!("opened above") };
+        debug_assert_eq!(batch.session, session.key.as_u64(), "a batch belongs to one session");
         let (protocol, database, touch) =
             (session.client.protocol, session.client.database, !session.client.no_touch);
         batch.push(planned.row, args, 0..args.len(), database, planned.hash, protocol, touch);
@@ -190,19 +191,19 @@ impl Core {
         }
     }
 
-    /// Sends the batches that the session which runs now has filled; each belongs to one session.
-    pub(super) fn send_open_batches(&mut self) {
+    /// Ends a turn of the session side: open batches leave, boxes go back to their shelves.
+    pub(super) fn end_turn(&mut self) {
+        self.send_batches();
+        self.exchange.put_all();
+    }
+
+    /// Ends one session's part of a turn: a batch belongs to one session.
+    pub(super) fn send_batches(&mut self) {
         for shard in 0..self.open_batches.len() {
             if self.open_batches[shard].is_some() {
                 self.send_batch(shard);
             }
         }
-    }
-
-    /// Ends a turn of the session side: open batches leave, boxes go back to their shelves.
-    pub(super) fn end_turn(&mut self) {
-        self.send_open_batches();
-        self.exchange.put_all();
     }
 
     /// Runs the command that ended a window.

@@ -6,7 +6,7 @@ use crate::client::{Client, ReplyMode};
 use crate::command::table::Row;
 use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::{BigRead, ProtocolError, RequestParser, Requests};
-use crate::stdx::limits::READ_BUFFER_BYTES;
+use crate::stdx::limits::{LATE_PIECES_MAX, OUTPUT_BYTES_PAUSE, READ_BUFFER_BYTES};
 
 /// Names a session on its core: its slot and how often the slot was used before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -177,6 +177,21 @@ impl Session {
                 true
             }
         }
+    }
+
+    /// Bytes of replies that wait for an earlier one from another core. Grows by a turn's replies at a time.
+    pub fn late_bytes(&self) -> usize {
+        let bytes = |segment: &Segment| match segment {
+            Segment::Ready(reply) => reply.len_bytes(),
+            Segment::Remote { .. } => 0,
+        };
+        self.segments.iter().map(bytes).sum()
+    }
+
+    /// So much waits for an earlier reply that no more should be added.
+    pub(super) fn is_held_up(&self) -> bool {
+        !self.segments.is_empty()
+            && (self.segments.len() >= LATE_PIECES_MAX || self.late_bytes() >= OUTPUT_BYTES_PAUSE)
     }
 
     /// Why it does not go on.

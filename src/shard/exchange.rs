@@ -341,3 +341,26 @@ pub fn bits(mut set: u64) -> impl Iterator<Item = usize> {
         Some(bit)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A session's commands for one shard must not overtake each other within a turn: see `Core::run_window`.
+    #[test]
+    fn a_box_missed_once_is_missed_for_the_whole_turn() {
+        let hasher = KeyHasher::new(1, 1);
+        let meeting = Arc::new(Meeting {
+            shelves: [Shelf::new(Box::new(Keyspace::new(1, hasher.clone(), 1)))].into(),
+            doorbells: [Doorbell::silent()].into(),
+        });
+        let mut exchange = Exchange::new(0, meeting.clone(), hasher, vec![None], Vec::new());
+        let keyspace = meeting.shelves[0].try_take(false, 0).expect("the box is here");
+        assert!(!exchange.take(0));
+        assert_eq!(meeting.shelves[0].put(keyspace), PutResult::Quiet);
+        assert!(!exchange.take(0), "it is back, but not for this turn");
+        exchange.put_all();
+        assert!(exchange.take(0));
+        exchange.put_all();
+    }
+}

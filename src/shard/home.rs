@@ -226,14 +226,14 @@ impl Exchange {
         let mut held = command.row.command.keys.is_empty();
         keys::visit_keys(command.row.command, args, |at| {
             let key = hasher.key(args.get(at));
-            held |= own.holds.blocks(command.database, key.hash, key.bytes, exclusive, None);
+            held |= own.holds.blocks(key.hash, key.bytes, exclusive, None);
         });
         held
     }
 
     /// Phase 1: holds the items' keys or refuses; reads or checks in the same step.
     fn first_phase(&mut self, batch: &mut Batch, runner: &Runner<'_>) {
-        let (row, database) = (batch.command(0).row, batch.command(0).database);
+        let row = batch.command(0).row;
         let Run::Scatter(scatter) = row.command.run else { unreachable!("only scattered commands hold") };
         let exclusive = row.command.flags.has(Flags::WRITE);
         let hasher = self.hasher.clone();
@@ -242,12 +242,12 @@ impl Exchange {
         let args = batch.args(0);
         let own = self.own();
         let keys = (1..args.len()).step_by(scatter.step).map(|at| hasher.key(args.get(at)));
-        if behind || keys.clone().any(|key| own.holds.blocks(database, key.hash, key.bytes, exclusive, Some(id))) {
+        if behind || keys.clone().any(|key| own.holds.blocks(key.hash, key.bytes, exclusive, Some(id))) {
             batch.outcome = Outcome::Refused;
             return;
         }
         for key in keys {
-            own.holds.hold(id, database, key.hash, key.bytes, exclusive);
+            own.holds.hold(id, key.hash, key.bytes, exclusive);
         }
         if let Some(unless) = scatter.unless {
             self.run_items(batch, runner, unless);

@@ -74,6 +74,10 @@ pub const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// Read buffer a session keeps, in bytes. Beyond: given back once it is used up.
 pub const READ_BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
 
+/// Pieces of one session's replies that wait for an earlier reply from another core. Beyond: the session's commands wait
+/// until its batches have returned. The same holds for `OUTPUT_BYTES_PAUSE` bytes in such pieces.
+pub const LATE_PIECES_MAX: usize = 1024;
+
 /// Replies waiting in one session after which its commands wait until they have been sent, in bytes. Redis lets them grow
 /// without bound (`client-output-buffer-limit normal 0 0 0`), so clients may send long pipelines before they read.
 pub const OUTPUT_BYTES_PAUSE: usize = 256 * 1024 * 1024;

@@ -13,6 +13,7 @@ pub mod generate;
 pub mod grammar;
 pub mod history;
 pub mod linearize;
+pub mod model;
 pub mod seeds;
 pub mod server;
 pub mod shrink;

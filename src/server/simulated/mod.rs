@@ -6,6 +6,9 @@
 //! So a wake-up that is lost here leaves clients without replies, and `rest` says so. Whatever two worlds of one seed are
 //! asked, they do the same. For tests only; nothing else calls this.
 
+mod rest;
+mod schedule;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,6 +30,7 @@ use crate::stats::server::ServerFacts;
 use crate::stdx::random::Random;
 
 use super::start::lay_rings;
+use schedule::{Character, Ghosts, Step, pick};
 
 /// Unix time at which every world begins, in microseconds.
 const START_US: i64 = 1_700_000_000_000_000;
@@ -34,10 +38,6 @@ const START_US: i64 = 1_700_000_000_000_000;
 const PUMPS_IN_A_ROW_MAX: u64 = 8;
 /// Pumps after which a core that nobody disturbs must have come to rest.
 const PUMPS_ALONE_MAX: usize = 64;
-/// Steps after which a world that gets no new input must have come to rest.
-const REST_STEPS_MAX: usize = 1_000_000;
-/// Pauses that clients who are paused may have asked for.
-const PAUSES_MAX: usize = 10_000;
 
 /// What a world is made of.
 #[derive(Clone, Copy, Debug)]
@@ -73,31 +73,6 @@ struct Pipe {
     /// The client sends nothing more.
     ended: bool,
     received: Vec<u8>,
-}
-
-/// What can happen next.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Deliver(usize),
-    Resume(usize),
-    Flush(usize),
-    Pump(usize),
-    GhostTakes(usize),
-    GhostPuts(usize),
-    Cron(usize),
-}
-
-/// How often each kind of step is drawn, drawn itself: worlds differ in character, so rare orders become common in some.
-struct Character {
-    deliver: u64,
-    flush: u64,
-    /// For each core: some are slow.
-    pump: Box<[u64]>,
-    ghost_takes: u64,
-    ghost_puts: u64,
-    cron: u64,
-    /// One delivery in so many brings everything.
-    whole: u64,
 }
 
 /// A server with its clients. See the file's head.
@@ -153,16 +128,7 @@ impl World {
             local_address: "simulated:0".to_string(),
             id: 0,
         };
-        let mut draw = |doublings: u64| 1 << random.below(doublings);
-        let character = Character {
-            deliver: draw(6),
-            flush: draw(6),
-            pump: (0..options.cores).map(|_| draw(7)).collect(),
-            ghost_takes: if options.ghosts { draw(6) } else { 0 },
-            ghost_puts: draw(5),
-            cron: draw(2),
-            whole: draw(3),
-        };
+        let character = Character::draw(&mut random, options.cores, options.ghosts);
         Ok(World {
             character,
             cores: cores.collect(),
@@ -230,6 +196,18 @@ impl World {
         self.pipes[client].reader != Reader::Closed
     }
 
+    /// Takes a shard's box away until the world is to come to rest. False when someone has it.
+    pub fn take_away(&mut self, shard: usize) -> bool {
+        self.ghosts[shard] = self.ghosts[shard].take().or_else(|| self.meeting.shelves[shard].try_take(false, 0));
+        self.ghosts[shard].is_some()
+    }
+
+    /// Bytes of replies that wait in the client's session for earlier ones.
+    pub fn late_bytes(&mut self, client: usize) -> usize {
+        let pipe = &self.pipes[client];
+        self.cores[pipe.core].session(pipe.key).map_or(0, |session| session.late_bytes())
+    }
+
     /// The shard of a key.
     pub fn shard_of(&self, key: &[u8]) -> usize {
         self.hasher.shard_of(&self.hasher.key(key))
@@ -242,11 +220,10 @@ impl World {
 
     /// One step. False when nothing can happen until a client sends something.
     pub fn step(&mut self) -> Result<bool, String> {
-        let ghosts = self.character.ghost_takes > 0;
-        self.step_with(ghosts)
+        self.step_with(if self.character.ghost_takes > 0 { Ghosts::Come } else { Ghosts::Stay })
     }
 
-    fn step_with(&mut self, ghosts: bool) -> Result<bool, String> {
+    fn step_with(&mut self, ghosts: Ghosts) -> Result<bool, String> {
         let Some(step) = self.draw(ghosts) else { return Ok(false) };
         match step {
             Step::Deliver(client) => self.deliver(client),
@@ -265,7 +242,7 @@ impl World {
     }
 
     /// Draws what happens next. Ghosts coming and crons alone are no reason to go on.
-    fn draw(&mut self, ghosts: bool) -> Option<Step> {
+    fn draw(&mut self, ghosts: Ghosts) -> Option<Step> {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         for (client, pipe) in self.pipes.iter().enumerate() {
@@ -286,12 +263,12 @@ impl World {
             if self.awake[core] {
                 candidates.push((Step::Pump(core), self.character.pump[core]));
             }
-            if self.ghosts[core].is_some() {
+            if ghosts != Ghosts::Stay && self.ghosts[core].is_some() {
                 candidates.push((Step::GhostPuts(core), self.character.ghost_puts));
             }
         }
         let chosen = (!candidates.is_empty()).then(|| {
-            if ghosts {
+            if ghosts == Ghosts::Come {
                 for core in (0..self.cores.len()).filter(|&core| self.ghosts[core].is_none()) {
                     candidates.push((Step::GhostTakes(core), self.character.ghost_takes));
                 }
@@ -403,65 +380,4 @@ impl World {
             self.meeting.doorbells[shard].ring_if_parked();
         }
     }
-
-    fn come_to_rest(&mut self) -> Result<(), String> {
-        for _ in 0..REST_STEPS_MAX {
-            if !self.step_with(false)? {
-                return Ok(());
-            }
-        }
-        Err("the world does not come to rest".to_string())
-    }
-
-    /// Goes on, without new ghosts, until nothing can happen and no client is paused; then everything must be done and
-    /// put away. Says what is not.
-    pub fn rest(&mut self) -> Result<(), String> {
-        self.come_to_rest()?;
-        // What goes on after a pause may pause again.
-        for _ in 0..PAUSES_MAX {
-            if self.server.paused_until_ms.swap(0, Ordering::AcqRel) == 0 {
-                break;
-            }
-            for core in 0..self.cores.len() {
-                self.cores[core].cron();
-                self.awake[core] = true;
-            }
-            self.come_to_rest()?;
-        }
-        for (client, pipe) in self.pipes.iter().enumerate() {
-            if let Some(session) = self.cores[pipe.core].session(pipe.key)
-                && !(session.is_settled() && pipe.reader == Reader::Reading)
-            {
-                let (core, reader, stall) = (pipe.core, pipe.reader, session.stall());
-                let left: Vec<_> = self.cores.iter_mut().map(|core| core.exchange.leftover()).collect();
-                return Err(format!("client {client} of core {core} waits for good ({reader:?}, {stall:?}); cores: {left:?}"));
-            }
-        }
-        for core in &mut self.cores {
-            if let Some(what) = core.leftover() {
-                return Err(format!("core {} is left with {what}", core.id));
-            }
-        }
-        for (shard, shelf) in self.meeting.shelves.iter().enumerate() {
-            let Some(keyspace) = shelf.try_take(false, 0) else {
-                return Err(format!("the box of shard {shard} is not free on its shelf"));
-            };
-            let held = !keyspace.holds.is_empty();
-            if held || shelf.put(keyspace) == PutResult::Wanted {
-                return Err(format!("shard {shard} is left with held keys"));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn pick(random: &mut Random, candidates: &[(Step, u64)]) -> Step {
-    let mut drawn = random.below(candidates.iter().map(|(_, weight)| weight).sum());
-    for &(step, weight) in candidates {
-        if drawn < weight {
-            return step;
-        }
-        drawn -= weight;
-    }
-    candidates[0].0
 }
