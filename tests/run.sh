@@ -29,10 +29,10 @@ all)
     ;;
 asan)
     # mimalloc would hide the heap from the sanitizer: under it the system's allocator is used (src/stats/memory.rs).
-    RUSTFLAGS="-Zsanitizer=address --cfg system_allocator" cargo +nightly test --lib --target x86_64-unknown-linux-gnu --target-dir target/asan
+    LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp" RUSTFLAGS="-Zsanitizer=address --cfg system_allocator" cargo +nightly test --lib --target x86_64-unknown-linux-gnu --target-dir target/asan
     ;;
 loom)
-    RUSTFLAGS="--cfg loom" cargo test --lib --release --target-dir target/loom loom_
+    RUSTFLAGS="--cfg loom" cargo test --lib --profile fast --target-dir target/loom loom_
     ;;
 *)
     echo "usage: tests/run.sh [all|asan|loom]" >&2
