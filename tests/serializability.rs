@@ -15,7 +15,13 @@ use ringfort::stdx::random::Random;
 
 const CLIENTS: usize = 8;
 const PIPELINE_MAX: u64 = 3;
+/// Commands of one client. All overlap, so the search for an order is harder than in the simulator.
+const OPS_MAX: u64 = 6;
 const HISTORIES_DEFAULT: u64 = 250;
+/// One history in so many may be too hard to decide (with `OPS_MAX` 8 it was one in 30,000).
+const UNDECIDED_SHARE: u64 = 1_000;
+
+const _: () = assert!(CLIENTS * OPS_MAX as usize <= CALLS_MAX);
 
 /// One client's part of one history.
 fn play(client: &mut Client, number: usize, database: usize, seed: u64, ticks: &AtomicU64) -> std::io::Result<Vec<Call>> {
@@ -25,7 +31,7 @@ fn play(client: &mut Client, number: usize, database: usize, seed: u64, ticks: &
     let mut random = Random::new(seed << 8 | number as u64);
     let mut generator = Generator::new(random.next_u64(), keys).with_values_from(number as u64);
     let mut calls: Vec<Call> = Vec::new();
-    let length = 1 + random.below((CALLS_MAX / CLIENTS) as u64) as usize;
+    let length = 1 + random.below(OPS_MAX) as usize;
     while calls.len() < length {
         let first = calls.len();
         let mut bytes = Vec::new();
@@ -51,6 +57,7 @@ struct Shared {
     ticks: AtomicU64,
     history: Mutex<History>,
     failure: Mutex<Option<String>>,
+    undecided: AtomicU64,
 }
 
 impl Shared {
@@ -79,9 +86,12 @@ impl Shared {
             barrier.wait();
             if number == 0 && !self.has_failed() {
                 let history = self.history.lock().expect("no panic while locked");
-                let verdict = history.check(shares_a_key);
-                if verdict != Verdict::Legal {
-                    self.fail(format!("history {seed}: {verdict:?}\n{}", history.show()));
+                match history.check(shares_a_key) {
+                    Verdict::Legal => {}
+                    Verdict::Undecided => {
+                        self.undecided.fetch_add(1, Ordering::Relaxed);
+                    }
+                    illegal => self.fail(format!("history {seed}: {illegal:?}\n{}", history.show())),
                 }
             }
             barrier.wait();
@@ -103,6 +113,8 @@ fn histories(shards: usize) {
             scope.spawn(move || shared.run(client, number, count, barrier));
         }
     });
+    let undecided = shared.undecided.load(Ordering::Relaxed);
+    assert!(undecided * UNDECIDED_SHARE <= count, "{undecided} of {count} histories are undecided");
     let failure = shared.failure.lock().expect("no panic while locked").take();
     assert!(failure.is_none(), "{shards} shards, {}\n{}", failure.unwrap_or_default(), server.log());
 }

@@ -16,7 +16,7 @@ use support::text::encode_array;
 use support::value::parse;
 
 /// Seeds in CI.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 5_000;
 /// Steps after which a history must be over.
 const STEPS_MAX: u64 = 50_000;
 /// Most clients of a history.

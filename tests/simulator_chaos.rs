@@ -17,7 +17,7 @@ use support::seeds::for_seeds;
 use support::text::{encode_array, quote};
 
 /// Seeds in CI.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 1_500;
 /// Commands of a careful client.
 const COMMANDS_MAX: u64 = 600;
 /// Keys of a careful client.

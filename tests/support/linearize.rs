@@ -51,24 +51,28 @@ pub fn check<S: Clone + Eq + Hash>(initial: S, calls: &[Span], mut step: impl Fn
         .iter()
         .map(|call| call.after | set(&|other| other.returned.is_some_and(|returned| returned < call.called)))
         .collect();
+    // Whatever was answered first is tried first: it is the likeliest to have happened first.
+    let mut order: Vec<usize> = (0..calls.len()).collect();
+    order.sort_by_key(|&call| calls[call].returned.unwrap_or(u64::MAX));
     let mut tried = HashSet::new();
     let mut longest = Vec::new();
-    // One level per call done: the state reached, the call that led there, and the next call to try from it.
+    // One level per call done: the state reached, the call that led there, and the next place in `order` to try from it.
     let mut path = vec![(initial, usize::MAX, 0)];
     let mut done = 0_u64;
     while let Some((state, last, next)) = path.last_mut() {
         if completed & !done == 0 {
             return Verdict::Legal;
         }
-        let eligible = |call: &usize| done & 1 << call == 0 && before[*call] & !done == 0;
-        let Some(call) = (*next..calls.len()).find(eligible) else {
+        let eligible = |at: &usize| done & 1 << order[*at] == 0 && before[order[*at]] & !done == 0;
+        let Some(at) = (*next..calls.len()).find(eligible) else {
             if *last != usize::MAX {
                 done &= !(1 << *last);
             }
             path.pop();
             continue;
         };
-        *next = call + 1;
+        let call = order[at];
+        *next = at + 1;
         let Some(reached) = step(state, call) else { continue };
         if calls[call].inert {
             // It fits and changes nothing, so it may as well come now: an order that has it later loses nothing.
