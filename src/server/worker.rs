@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use socket2::SockRef;
+
 use crate::runtime::doorbell::Doorbell;
 use crate::runtime::notify::Notify;
 use crate::session::core::{Core, Progress};
@@ -182,6 +184,10 @@ impl Worker {
         }
         links[key.slot as usize] = Some(link.clone());
         drop(links);
+        // epoll says when a socket is ready and must not block on it; io_uring waits by itself and needs it to be blocking.
+        if let Err(error) = SockRef::from(&connection.descriptor).set_nonblocking(monoio::utils::is_legacy()) {
+            return self.refuse(&link, &error);
+        }
         if connection.unix_socket {
             match monoio::net::UnixStream::from_std(connection.descriptor.into()) {
                 Ok(stream) => drop(monoio::spawn(serve(self.clone(), link, stream))),
