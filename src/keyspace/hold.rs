@@ -34,6 +34,11 @@ impl Holds {
         self.held.is_empty()
     }
 
+    /// Number of held keys.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
     /// Whether a command that reads (`exclusive` false) or writes the key has to wait. `own` holds do not count.
     ///
     /// A key is held in all databases at once: COPY and MOVE name a key of one and write to another.

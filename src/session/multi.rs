@@ -13,7 +13,7 @@ use crate::shard::batch::{Batch, Outcome, Phase};
 use crate::shard::call;
 use crate::shard::exchange::bits;
 use crate::shard::message::Message;
-use crate::stdx::limits::{COMMANDS_PER_LOAN_MAX, SHARDS_MAX};
+use crate::stdx::limits::{COMMANDS_PER_LOAN_MAX, SCATTERED_ITEMS_MAX, SHARDS_MAX};
 
 use super::control::Gather;
 use super::core::Core;
@@ -93,6 +93,7 @@ impl Core {
         // With a loan of this core under way, holds would be refused.
         if let Run::Scatter(scatter) = &row.command.run
             && self.loan.asked == 0
+            && (args.len() - 1) / scatter.step <= SCATTERED_ITEMS_MAX
         {
             if !(args.len() - 1).is_multiple_of(scatter.step) {
                 let discard = session.discards_reply();

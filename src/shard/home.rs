@@ -15,7 +15,7 @@ use crate::keyspace::Turn;
 use crate::keyspace::hold::HoldId;
 use crate::stats::core::CoreStats;
 use crate::stats::server::ServerFacts;
-use crate::stdx::limits::PREFETCH_WINDOW;
+use crate::stdx::limits::{HELD_KEYS_MAX, PREFETCH_WINDOW};
 
 use super::batch::{Batch, Outcome, Phase};
 use super::call;
@@ -242,7 +242,8 @@ impl Exchange {
         let args = batch.args(0);
         let own = self.own();
         let keys = (1..args.len()).step_by(scatter.step).map(|at| hasher.key(args.get(at)));
-        if behind || keys.clone().any(|key| own.holds.blocks(key.hash, key.bytes, exclusive, Some(id))) {
+        let crowded = own.holds.len() + (args.len() - 1) / scatter.step > HELD_KEYS_MAX;
+        if behind || crowded || keys.clone().any(|key| own.holds.blocks(key.hash, key.bytes, exclusive, Some(id))) {
             batch.outcome = Outcome::Refused;
             return;
         }

@@ -168,3 +168,9 @@ pub const MISSES_MAX: u32 = 8;
 
 /// Commands one loan serves before its boxes go home, so that their home cores do not wait for long.
 pub const COMMANDS_PER_LOAN_MAX: usize = 512;
+
+/// Items of a command that is scattered. Beyond: it borrows whole boxes, whose cost does not grow with the keys.
+pub const SCATTERED_ITEMS_MAX: usize = 64;
+
+/// Keys held in one shard at a time; each is compared with every key asked for. Beyond: holds are refused, and a loan follows.
+pub const HELD_KEYS_MAX: usize = 256;
