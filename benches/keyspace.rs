@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ringfort::keyspace::table::Table;
+use ringfort::value::table::Table;
 
 /// Keys looked up together: what a session with a pipeline of 64 has in hand.
 const BATCH: usize = 64;

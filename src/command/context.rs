@@ -7,8 +7,10 @@ use crate::keyspace::write::KeyWrite;
 use crate::keyspace::{Key, KeyHasher, Keyspace, Turn};
 use crate::resp::reply::Reply;
 use crate::stats::server::ServerFacts;
+use crate::value::object::Collection;
 
 use super::args::Args;
+use super::error::CommandError;
 
 /// The keyspaces a command may reach: those whose boxes are in hand.
 pub struct Keyspaces<'a> {
@@ -130,6 +132,16 @@ impl<'a> Context<'a> {
     pub fn open(&mut self, index: usize) -> (KeyWrite<'_>, &mut Reply) {
         let (key, database, turn) = (self.key(index), self.database, self.turn);
         (self.keyspaces.of(&key).write(database, key, turn), &mut *self.reply)
+    }
+
+    /// The collection at an argument's key for reading, counted and touched, with the reply beside it.
+    #[inline]
+    pub fn read_collection<T: Collection>(&mut self, index: usize) -> Result<(Option<&T>, &mut Reply), CommandError> {
+        let (key, database, turn) = (self.key(index), self.database, self.turn);
+        match self.keyspaces.of(&key).read(database, &key, turn) {
+            None => Ok((None, &mut *self.reply)),
+            Some(entry) => Ok((Some(entry.collection().ok_or(CommandError::WrongType)?), &mut *self.reply)),
+        }
     }
 
     /// The string at an argument's key for reading, counted and touched, with the reply beside it.

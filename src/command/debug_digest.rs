@@ -40,6 +40,11 @@ impl Digest {
 fn type_number(of: ObjectType) -> u32 {
     match of {
         ObjectType::String => 0,
+        ObjectType::List => 1,
+        ObjectType::Set => 2,
+        ObjectType::SortedSet => 3,
+        ObjectType::Hash => 4,
+        ObjectType::Stream => 6,
     }
 }
 
@@ -51,6 +56,7 @@ pub(super) fn mix_value(digest: &mut Digest, entry: &Entry<'_>) {
             let mut scratch = [0; INTEGER_TEXT_BYTES_MAX];
             digest.mix(entry.string_bytes(&mut scratch).unwrap_or_default());
         }
+        ObjectType::List | ObjectType::Set | ObjectType::SortedSet | ObjectType::Hash | ObjectType::Stream => {}
     }
     if entry.expire_at_ms().is_some() {
         digest.xor(b"!!expire!!");

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::keyspace::write::OtherType;
+
 /// What a client did wrong. The text is sent as the error reply, prefix included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandError {
@@ -39,6 +41,12 @@ pub enum CommandError {
     Text(&'static str),
     /// A text made for the occasion.
     Owned(Vec<u8>),
+}
+
+impl From<OtherType> for CommandError {
+    fn from(_: OtherType) -> CommandError {
+        CommandError::WrongType
+    }
 }
 
 impl CommandError {

@@ -11,7 +11,7 @@ use super::entry::{Entry, EntryPointer, StringValue};
 use super::free::Graveyard;
 use super::hash::{Key, KeyHasher};
 use super::hold::Holds;
-use super::table::Table;
+use crate::value::table::Table;
 
 /// When and how a command looks at keys. Time is read once per turn, above.
 #[derive(Clone, Copy, Debug)]

@@ -18,7 +18,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::stdx::number::{self, INTEGER_TEXT_BYTES_MAX};
-use crate::value::object::{LongString, ObjectType, Value};
+use crate::value::object::{Collection, LongString, ObjectType, Value};
 
 const HEADER_BYTES: usize = 8;
 const KIND_MASK: u8 = 0x0f;
@@ -245,6 +245,7 @@ impl EntryPointer {
             // SAFETY: kind Boxed: the tail is the pointer of a live Box owned by this entry; sole access by contract.
             _ => match unsafe { &mut *view.tail().cast::<*mut Value>().read_unaligned() } {
                 Value::String(string) => StringValue::Long(string),
+                _ => StringValue::Other,
             },
         }
     }
@@ -403,8 +404,17 @@ impl<'a> Entry<'a> {
     pub fn memory_bytes(&self) -> usize {
         let own = rounded(self.tail_offset() + self.tail_len());
         match self.value() {
-            ValueRef::Boxed(Value::String(string)) => own + std::mem::size_of::<Value>() + string.memory_bytes(),
+            ValueRef::Boxed(value) => own + value.memory_bytes(),
             _ => own,
+        }
+    }
+
+    /// The collection, if the value is one of this type.
+    #[inline]
+    pub fn collection<T: Collection>(&self) -> Option<&'a T> {
+        match self.value() {
+            ValueRef::Boxed(value) => T::of(value),
+            _ => None,
         }
     }
 
@@ -414,6 +424,7 @@ impl<'a> Entry<'a> {
             ValueRef::Inline(bytes) => Some(bytes.len()),
             ValueRef::Integer(integer) => Some(number::signed_digits_count(integer)),
             ValueRef::Boxed(Value::String(string)) => Some(string.as_bytes().len()),
+            ValueRef::Boxed(_) => None,
         }
     }
 
@@ -426,6 +437,7 @@ impl<'a> Entry<'a> {
             ValueRef::Inline(bytes) => Some(bytes),
             ValueRef::Integer(integer) => Some(number::format_i64(scratch, integer)),
             ValueRef::Boxed(Value::String(string)) => Some(string.as_bytes()),
+            ValueRef::Boxed(_) => None,
         }
     }
 }

@@ -14,10 +14,10 @@ use std::ffi::c_void;
 
 use bytes::BytesMut;
 
-use crate::value::object::{LongString, Value};
+use crate::value::object::{ALLOCATIONS_PER_SLICE, LongString, Value};
 
 use super::entry::EntryPointer;
-use super::table::Table;
+use crate::value::table::Table;
 
 /// Values up to this size are freed at once: giving 1 MiB back takes 60 µs at the most.
 const FREE_AT_ONCE_BYTES_MAX: usize = 1024 * 1024;
@@ -32,6 +32,7 @@ const PAGE_BYTES_MAX: usize = 64 * 1024;
 #[derive(Default)]
 pub struct Graveyard {
     buffers: VecDeque<Buffer>,
+    collections: VecDeque<Value>,
     tables: VecDeque<Table>,
     indexes: VecDeque<Table>,
 }
@@ -39,21 +40,22 @@ pub struct Graveyard {
 impl Graveyard {
     /// Nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.buffers.is_empty() && self.tables.is_empty() && self.indexes.is_empty()
+        self.buffers.is_empty() && self.collections.is_empty() && self.tables.is_empty() && self.indexes.is_empty()
     }
 
     /// Values and entries that wait (INFO's `lazyfree_pending_objects`).
     pub fn pending_objects(&self) -> usize {
-        self.buffers.len() + self.tables.iter().map(Table::len).sum::<usize>()
+        self.buffers.len() + self.collections.len() + self.tables.iter().map(Table::len).sum::<usize>()
     }
 
     /// Takes a value to free.
     pub fn bury(&mut self, value: Value) {
-        let Value::String(string) = value;
-        if string.memory_bytes() > FREE_AT_ONCE_BYTES_MAX
-            && let Some(buffer) = Buffer::of(string)
-        {
-            self.buffers.push_back(buffer);
+        match value {
+            Value::String(string) if string.memory_bytes() > FREE_AT_ONCE_BYTES_MAX => {
+                self.buffers.extend(Buffer::of(string));
+            }
+            collection if collection.allocations() > ALLOCATIONS_PER_SLICE => self.collections.push_back(collection),
+            _ => {}
         }
     }
 
@@ -71,11 +73,17 @@ impl Graveyard {
         }
     }
 
-    /// Frees one slice (a segment of a table, some megabytes of a value); false when nothing was left.
+    /// Frees one slice (a segment of a table, some megabytes of a string, some elements of a collection); false when nothing was left.
     pub fn free_slice(&mut self) -> bool {
         if let Some(buffer) = self.buffers.front_mut() {
             if buffer.give_slice_back() {
                 self.buffers.pop_front();
+            }
+            return true;
+        }
+        if let Some(collection) = self.collections.front_mut() {
+            if !collection.free_slice() {
+                self.collections.pop_front();
             }
             return true;
         }

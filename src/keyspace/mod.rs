@@ -10,7 +10,6 @@ pub mod expire;
 pub mod free;
 pub mod hash;
 pub mod hold;
-pub mod table;
 pub mod write;
 
 pub use database::{Keyspace, KeyspaceCounters, Turn};

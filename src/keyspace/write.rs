@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::stdx::limits::SHARED_VALUE_BYTES_MIN;
 use crate::stdx::number;
-use crate::value::object::{LongString, Value};
+use crate::value::object::{Collection, LongString, Value};
 
 use super::database::{Keyspace, Turn, hash_of_entry};
 use super::entry::{Entry, EntryPointer, INLINE_VALUE_BYTES_MAX, NewValue, StringValue, ValueRef};
@@ -22,6 +22,10 @@ pub enum Expiry {
     /// Unix time in milliseconds.
     At(i64),
 }
+
+/// The key holds a value of another type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherType;
 
 /// Sole access to one key for writing.
 pub struct KeyWrite<'k> {
@@ -167,7 +171,60 @@ impl KeyWrite<'_> {
         self.changes += 1;
         match self.pointer.as_mut()?.boxed_mut()? {
             Value::String(string) => Some(string.edit()),
+            _ => None,
         }
+    }
+
+    /// The key's collection of this type; none when there is no key. `Err` when the key holds another type. A change must be
+    /// counted with `changed`, and what was emptied removed with `remove_if_empty`.
+    pub fn collection<T: Collection>(&mut self) -> Result<Option<&mut T>, OtherType> {
+        match &mut self.pointer {
+            None => Ok(None),
+            Some(pointer) => pointer.boxed_mut().and_then(T::of_mut).map(Some).ok_or(OtherType),
+        }
+    }
+
+    /// As `collection`; an absent key first becomes what `make` returns. Never leave it empty.
+    pub fn collection_or<T: Collection>(&mut self, make: impl FnOnce() -> T) -> Result<&mut T, OtherType> {
+        if self.pointer.is_none() {
+            self.set_value(NewValue::Boxed(Box::new(make().into_value())), Expiry::Never);
+            self.changes -= 1;
+        }
+        self.collection()?.ok_or(OtherType)
+    }
+
+    /// As `collection`, counted as a read that hit or missed (commands that return what they take).
+    pub fn read_collection<T: Collection>(&mut self) -> Result<Option<&mut T>, OtherType> {
+        match self.pointer {
+            Some(_) => self.keyspace.counters.hits += 1,
+            None => self.keyspace.counters.misses += 1,
+        }
+        self.collection()
+    }
+
+    /// Puts a collection in the place of whatever the key holds (the *STORE commands); an empty one removes the key. One
+    /// change, or none when there was nothing to remove.
+    pub fn store<T: Collection>(&mut self, collection: T, expiry: Expiry) {
+        if collection.is_empty() {
+            self.remove();
+        } else {
+            self.set_value(NewValue::Boxed(Box::new(collection.into_value())), expiry);
+        }
+    }
+
+    /// Counts changes made to a collection in place (INFO's `rdb_changes_since_last_save` counts elements as Redis does).
+    pub fn changed(&mut self, count: usize) {
+        self.changes += count as u32;
+    }
+
+    /// Removes the key if its collection has no element left; it counts as part of the change that emptied it.
+    pub fn remove_if_empty<T: Collection>(&mut self) -> bool {
+        let is_empty = matches!(self.collection::<T>(), Ok(Some(collection)) if collection.is_empty());
+        if is_empty {
+            self.remove();
+            self.changes -= 1;
+        }
+        is_empty
     }
 
     /// Sets or removes the key's expiry; false when the key does not exist.

@@ -1,6 +1,14 @@
 //! Layer 2: the data types as plain values. They know nothing of keys, shards, clients or the wire.
 
+pub mod member_hash;
 pub mod object;
 
+pub mod hash;
 pub mod lcs;
+pub mod list;
+pub mod listpack;
+pub mod set;
+pub mod sorted_set;
+pub mod stream;
 pub mod string_edit;
+pub mod table;

@@ -5,11 +5,27 @@
 
 use bytes::Bytes;
 
+use super::hash::Hash;
+use super::list::List;
+use super::set::Set;
+use super::sorted_set::SortedSet;
+use super::stream::Stream;
+
 /// The type of a value as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectType {
     /// Strings, integers and bitmaps.
     String,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Hashes.
+    Hash,
+    /// Streams.
+    Stream,
 }
 
 impl ObjectType {
@@ -17,41 +33,140 @@ impl ObjectType {
     pub const fn name(self) -> &'static str {
         match self {
             ObjectType::String => "string",
+            ObjectType::List => "list",
+            ObjectType::Set => "set",
+            ObjectType::SortedSet => "zset",
+            ObjectType::Hash => "hash",
+            ObjectType::Stream => "stream",
         }
     }
 }
 
-/// A value kept outside its entry.
-#[derive(Debug)]
-pub enum Value {
-    /// A string that is long, or that was edited in place (Redis' `raw` encoding).
-    String(LongString),
-}
-
-impl Value {
-    /// The type of this value.
-    pub const fn object_type(&self) -> ObjectType {
-        match self {
-            Value::String(_) => ObjectType::String,
-        }
-    }
-
+/// What every collection type can do, for the layers that treat all of them alike.
+pub trait Collection: Sized {
+    /// The collection inside a value of its type.
+    fn of(value: &Value) -> Option<&Self>;
+    /// As `of`, for changing it.
+    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+    /// The value that holds it.
+    fn into_value(self) -> Value;
+    /// Whether it has no element. (Redis removes such a key, but for streams.)
+    fn is_empty(&self) -> bool;
     /// How it is kept, in the words of OBJECT ENCODING.
-    pub const fn encoding(&self) -> &'static str {
-        match self {
-            Value::String(_) => "raw",
-        }
-    }
-
-    /// A value of the same content that can be changed without changing this one (COPY).
-    pub fn copy(&self) -> Value {
-        match self {
-            Value::String(LongString::Private(bytes)) => Value::String(LongString::Private(bytes.clone())),
-            // Shared buffers are never edited, so two values may refer to one.
-            Value::String(LongString::Shared(bytes)) => Value::String(LongString::Shared(bytes.clone())),
-        }
-    }
+    fn encoding(&self) -> &'static str;
+    /// Bytes of memory it takes, without the `Value` itself. In constant time; an estimate is good enough.
+    fn memory_bytes(&self) -> usize;
+    /// A collection of the same content that can be changed without changing this one (COPY).
+    fn copy(&self) -> Self;
+    /// How many allocations dropping it frees, about: decides whether it is freed in slices.
+    fn allocations(&self) -> usize;
+    /// Frees about `ALLOCATIONS_PER_SLICE` allocations of a collection that nobody will look at again; false when little
+    /// is left, and the rest can be dropped at once.
+    fn free_slice(&mut self) -> bool;
 }
+
+/// Allocations that `Collection::free_slice` frees at a time: about 0.1 ms of work.
+pub const ALLOCATIONS_PER_SLICE: usize = 1024;
+
+macro_rules! collections {
+    ($($(#[$doc:meta])* $variant:ident;)*) => {
+        /// A value kept outside its entry.
+        #[derive(Debug)]
+        pub enum Value {
+            /// A string that is long, or that was edited in place (Redis' `raw` encoding).
+            String(LongString),
+            $($(#[$doc])* $variant($variant),)*
+        }
+
+        impl Value {
+            /// The type of this value.
+            pub const fn object_type(&self) -> ObjectType {
+                match self {
+                    Value::String(_) => ObjectType::String,
+                    $(Value::$variant(_) => ObjectType::$variant,)*
+                }
+            }
+
+            /// How it is kept, in the words of OBJECT ENCODING.
+            pub fn encoding(&self) -> &'static str {
+                match self {
+                    Value::String(_) => "raw",
+                    $(Value::$variant(collection) => collection.encoding(),)*
+                }
+            }
+
+            /// Bytes of memory it takes, itself included.
+            pub fn memory_bytes(&self) -> usize {
+                let inner = match self {
+                    Value::String(string) => string.memory_bytes(),
+                    $(Value::$variant(collection) => collection.memory_bytes(),)*
+                };
+                std::mem::size_of::<Value>() + inner
+            }
+
+            /// A value of the same content that can be changed without changing this one (COPY).
+            pub fn copy(&self) -> Value {
+                match self {
+                    Value::String(LongString::Private(bytes)) => Value::String(LongString::Private(bytes.clone())),
+                    // Shared buffers are never edited, so two values may refer to one.
+                    Value::String(LongString::Shared(bytes)) => Value::String(LongString::Shared(bytes.clone())),
+                    $(Value::$variant(collection) => Value::$variant(collection.copy()),)*
+                }
+            }
+
+            /// How many allocations dropping it frees, about.
+            pub fn allocations(&self) -> usize {
+                match self {
+                    Value::String(_) => 1,
+                    $(Value::$variant(collection) => collection.allocations(),)*
+                }
+            }
+
+            /// Frees a part of a collection (`Collection::free_slice`); false when little is left.
+            pub fn free_slice(&mut self) -> bool {
+                match self {
+                    Value::String(_) => false,
+                    $(Value::$variant(collection) => collection.free_slice(),)*
+                }
+            }
+        }
+    };
+}
+
+collections! {
+    /// A list.
+    List;
+    /// A set.
+    Set;
+    /// A sorted set.
+    SortedSet;
+    /// A hash.
+    Hash;
+    /// A stream.
+    Stream;
+}
+
+/// The three conversions that every collection type writes alike.
+macro_rules! collection_conversions {
+    ($variant:ident) => {
+        fn of(value: &$crate::value::object::Value) -> Option<&Self> {
+            match value {
+                $crate::value::object::Value::$variant(collection) => Some(collection),
+                _ => None,
+            }
+        }
+        fn of_mut(value: &mut $crate::value::object::Value) -> Option<&mut Self> {
+            match value {
+                $crate::value::object::Value::$variant(collection) => Some(collection),
+                _ => None,
+            }
+        }
+        fn into_value(self) -> $crate::value::object::Value {
+            $crate::value::object::Value::$variant(self)
+        }
+    };
+}
+pub(super) use collection_conversions;
 
 /// A string in a buffer of its own: private while it is being edited, shared while replies may refer to it.
 #[derive(Debug)]

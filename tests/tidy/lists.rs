@@ -68,8 +68,8 @@ const UNSAFE_FILES: &[&str] = &[
     "src/keyspace/write.rs",
     "src/keyspace/expire.rs",
     "src/keyspace/free.rs",
-    "src/keyspace/table.rs",
-    "src/keyspace/table_segment.rs",
+    "src/value/table.rs",
+    "src/value/table_segment.rs",
     "benches/keyspace.rs",
 ];
 

@@ -1,0 +1,40 @@
+//! `Hash`: a hash.
+//!
+//! Called by `keyspace/` and by the command family of its type.
+
+use super::listpack::Listpack;
+use super::object::{Collection, collection_conversions};
+
+/// See the file's head.
+#[derive(Debug, Default)]
+pub struct Hash {
+    packed: Listpack,
+}
+
+impl Collection for Hash {
+    collection_conversions!(Hash);
+
+    fn is_empty(&self) -> bool {
+        self.packed.is_empty()
+    }
+
+    fn encoding(&self) -> &'static str {
+        "listpack"
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.packed.memory_bytes()
+    }
+
+    fn copy(&self) -> Hash {
+        Hash { packed: self.packed.clone() }
+    }
+
+    fn allocations(&self) -> usize {
+        1
+    }
+
+    fn free_slice(&mut self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,40 @@
+//! `List`: a list.
+//!
+//! Called by `keyspace/` and by the command family of its type.
+
+use super::listpack::Listpack;
+use super::object::{Collection, collection_conversions};
+
+/// See the file's head.
+#[derive(Debug, Default)]
+pub struct List {
+    packed: Listpack,
+}
+
+impl Collection for List {
+    collection_conversions!(List);
+
+    fn is_empty(&self) -> bool {
+        self.packed.is_empty()
+    }
+
+    fn encoding(&self) -> &'static str {
+        "listpack"
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.packed.memory_bytes()
+    }
+
+    fn copy(&self) -> List {
+        List { packed: self.packed.clone() }
+    }
+
+    fn allocations(&self) -> usize {
+        1
+    }
+
+    fn free_slice(&mut self) -> bool {
+        false
+    }
+}

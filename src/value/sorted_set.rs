@@ -1,0 +1,40 @@
+//! `SortedSet`: a sorted set.
+//!
+//! Called by `keyspace/` and by the command family of its type.
+
+use super::listpack::Listpack;
+use super::object::{Collection, collection_conversions};
+
+/// See the file's head.
+#[derive(Debug, Default)]
+pub struct SortedSet {
+    packed: Listpack,
+}
+
+impl Collection for SortedSet {
+    collection_conversions!(SortedSet);
+
+    fn is_empty(&self) -> bool {
+        self.packed.is_empty()
+    }
+
+    fn encoding(&self) -> &'static str {
+        "listpack"
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.packed.memory_bytes()
+    }
+
+    fn copy(&self) -> SortedSet {
+        SortedSet { packed: self.packed.clone() }
+    }
+
+    fn allocations(&self) -> usize {
+        1
+    }
+
+    fn free_slice(&mut self) -> bool {
+        false
+    }
+}
