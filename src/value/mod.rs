@@ -1,6 +1,7 @@
 //! Layer 2: the data types as plain values. They know nothing of keys, shards, clients or the wire.
 
 pub mod member_hash;
+pub mod member_table;
 pub mod object;
 
 pub mod hash;

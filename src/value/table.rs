@@ -1,4 +1,4 @@
-//! The hash table of a keyspace: from a 64-bit hash to pointers that it stores and does not own.
+//! The hash table of keyspaces and of large collections: from a 64-bit hash to pointers that it stores and does not own.
 //!
 //! Extendible hashing (Fagin et al. 1979). A directory, indexed by the hash's top `depth` bits, points to small segments
 //! (`table_segment.rs`); a segment of a lower depth than the directory's is pointed to by several neighbouring words.
@@ -44,6 +44,9 @@ const MERGE_LEN_MAX: usize = BUCKETS_MAX * BUCKET_SLOTS * 76 / 100;
 
 /// Matching entries that [`Table::prefetch_entries`] asks for; a second match is already one in a hundred.
 const PREFETCHED_ENTRIES_MAX: usize = 2;
+
+/// How many entries ahead a walk asks for cache lines: as many as a core can wait for at once.
+const ENTRIES_AHEAD: usize = 16;
 
 /// Directories of at most this many words are halved as soon as they can be.
 const DIRECTORY_SMALL_LEN: usize = 16;
@@ -228,6 +231,26 @@ impl Table {
         true
     }
 
+    /// All entries, segment by segment in hash order. Asks for the entries' cache lines some entries ahead.
+    pub fn entries(&self) -> impl Iterator<Item = NonNull<u8>> {
+        let mut index = 0;
+        let words = std::iter::from_fn(move || {
+            let &word = self.directory.get(index)?;
+            index += self.alias_count(word);
+            Some(word)
+        });
+        words.flat_map(|word| {
+            let segment = self.segment(word);
+            let mut ahead = segment.slots().skip(ENTRIES_AHEAD);
+            segment.slots().map(move |slot| {
+                if let Some(ahead) = ahead.next() {
+                    prefetch(ahead.entry().as_ptr());
+                }
+                slot.entry()
+            })
+        })
+    }
+
     /// Takes all entries of one segment out, at most 434 if their hashes differ; false when none are left in the table afterwards.
     /// To free a large table in slices, without calling for hashes.
     pub fn drain_segment(&mut self, mut emit: impl FnMut(NonNull<u8>)) -> bool {
@@ -362,8 +385,7 @@ impl Table {
             Vec::with_capacity(slots.len()),
         ];
         for (position, slot) in slots.iter().enumerate() {
-            // Sixteen lines in flight are what a core can wait for at once.
-            if let Some(ahead) = slots.get(position + 16) {
+            if let Some(ahead) = slots.get(position + ENTRIES_AHEAD) {
                 prefetch(ahead.entry().as_ptr());
             }
             let hash = rehash(slot.entry());

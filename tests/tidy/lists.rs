@@ -68,6 +68,8 @@ const UNSAFE_FILES: &[&str] = &[
     "src/keyspace/write.rs",
     "src/keyspace/expire.rs",
     "src/keyspace/free.rs",
+    "src/value/member_table.rs",
+    "src/value/member_table_tests.rs",
     "src/value/table.rs",
     "src/value/table_segment.rs",
     "benches/keyspace.rs",
