@@ -27,6 +27,7 @@
 //! | 8 | `session` one client: admit, route, run, scatter and borrow, output |
 //! | 6 | `shard` what one core does for data: exchange, home side, batches, holds, cron, `call` |
 //! | 5 | `command` rows and handlers, one file per family |
+//! | 4 | `persist` formats of what is kept and sent: RDB |
 //! | 3 | `keyspace` tables, entries, expiry, the write guard; `client` what is known of a client |
 //! | 2 | `resp` the wire; `value` the data types; `runtime` threads, atomics, rings, sockets, the clock |
 //! | 1 | `config` one row per parameter; `stats` counters |
@@ -53,6 +54,8 @@ pub mod value;
 
 pub mod client;
 pub mod keyspace;
+
+pub mod persist;
 
 pub mod command;
 pub mod shard;

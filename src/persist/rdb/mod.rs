@@ -1,0 +1,17 @@
+//! RDB: how values are written into DUMP's payloads and into files, and read back.
+//!
+//! A value is one byte that says how it is kept (its *form*, `form.rs`), then lengths, strings and numbers (`reader.rs`,
+//! `writer.rs`). `value_read.rs` and `value_write.rs` turn them into values and back, `payload.rs` adds DUMP's footer.
+//! Small collections travel as the packed bytes they are kept in: listpacks and intsets; the older ziplists and zipmaps
+//! (`ziplist.rs`, `zipmap.rs`) are read too.
+//!
+//! Reading is total: any bytes become a value or a `LoadError` that says where and why. What was read holds to every
+//! invariant of its type, whatever the bytes said. Nothing is reserved on the word of a count alone.
+//! Source of the format: Redis' rdb.h and rdb.c up to 7.4, Valkey's up to 9.0.
+
+pub mod error;
+pub mod form;
+pub mod reader;
+pub mod writer;
+pub mod ziplist;
+pub mod zipmap;
