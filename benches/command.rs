@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ringfort::command::args::Args;
+use ringfort::command::blocking::Waiting;
 use ringfort::command::context::{Context, Keyspaces};
 use ringfort::command::table::{Row, TABLE};
 use ringfort::config::Config;
@@ -111,6 +112,8 @@ impl Bench {
                 server: &self.server,
                 first_key: Some((1, hash)),
                 command: row.full_name,
+                waiting: Waiting::Denied,
+                wait: None,
             };
             call(row, &mut context, &self.server.cores[0]).expect("the handler does not panic");
         }

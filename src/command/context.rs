@@ -10,6 +10,7 @@ use crate::stats::server::ServerFacts;
 use crate::value::object::Collection;
 
 use super::args::Args;
+use super::blocking::{Wait, Waiting};
 use super::error::CommandError;
 
 /// The keyspaces a command may reach: those whose boxes are in hand.
@@ -68,6 +69,21 @@ impl<'a> Keyspaces<'a> {
         self.boxes.iter().flatten().next().map_or(0, |keyspace| keyspace.databases_len())
     }
 
+    /// The boxes, for whoever runs another command with them.
+    pub fn boxes(&mut self) -> (&mut [Option<Box<Keyspace>>], &'a KeyHasher) {
+        (self.boxes, self.hasher)
+    }
+
+    /// Keys were written in one of the boxes in hand that somebody waits for.
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        let ready = |slot: &Option<Box<Keyspace>>| slot.as_ref().is_some_and(|keyspace| keyspace.has_ready());
+        match self.only {
+            Some(shard) => ready(&self.boxes[shard]),
+            None => self.boxes.iter().any(ready),
+        }
+    }
+
     /// The one shard this command was sent to.
     pub fn only(&self) -> Option<usize> {
         self.only
@@ -94,9 +110,30 @@ pub struct Context<'a> {
     pub first_key: Option<(usize, u64)>,
     /// The command's full name in lower case, for error texts.
     pub command: &'static str,
+    /// What may happen when a blocking command finds nothing to do.
+    pub waiting: Waiting,
+    /// The client shall wait, and gets no reply now.
+    pub wait: Option<Wait>,
 }
 
 impl<'a> Context<'a> {
+    /// Nothing to do: the client waits, if it may, else it gets the reply of a wait that is over.
+    pub fn wait(&mut self, wait: Wait) {
+        match self.waiting {
+            Waiting::Denied => wait.timeout_reply.write(self.reply),
+            Waiting::Allowed | Waiting::Serving => self.wait = Some(wait),
+        }
+    }
+
+    /// Whether the key at an argument can be reached. Always, unless a client that waits for several keys is being served.
+    #[inline]
+    pub fn has(&self, index: usize) -> bool {
+        self.waiting != Waiting::Serving || {
+            let key = self.key(index);
+            self.keyspaces.boxes[self.keyspaces.shard_of(&key)].is_some()
+        }
+    }
+
     /// The key at an argument; the hash of the first one is not computed again.
     #[inline]
     pub fn key(&self, index: usize) -> Key<'a> {

@@ -5,6 +5,7 @@
 //! a file; what must happen elsewhere they return as data.
 
 pub mod args;
+pub mod blocking;
 pub mod client;
 pub mod config;
 pub mod connection;

@@ -91,6 +91,8 @@ pub struct Row {
 pub struct Table {
     rows: Vec<Row>,
     slots: Box<[u16; SLOTS]>,
+    /// For each `Row::id` the index of its row, or of its container's.
+    places: Vec<u16>,
     count: usize,
 }
 
@@ -221,7 +223,14 @@ impl Table {
             }
             slots[slot] = index as u16;
         }
-        Table { rows, slots, count: next_id }
+        let mut places = vec![0; next_id];
+        for (index, row) in rows.iter().enumerate() {
+            places[row.id] = index as u16;
+            for subcommand in &row.subcommands {
+                places[subcommand.id] = index as u16;
+            }
+        }
+        Table { rows, slots, places, count: next_id }
     }
 
     /// The row of this name, in any case.
@@ -250,6 +259,11 @@ impl Table {
                 (!container.visible_subcommands().is_empty()).then_some(row)
             }
         }
+    }
+
+    /// The row with this id, or its container when it is a subcommand.
+    pub fn row(&'static self, id: usize) -> &'static Row {
+        &self.rows[self.places[id] as usize]
     }
 
     /// All commands, sorted by name.

@@ -17,6 +17,7 @@ use crate::stdx::limits::{BIG_ARGUMENT_BYTES_MIN, DATABASES_DEFAULT};
 use crate::stdx::quote;
 
 use super::args::Args;
+use super::blocking::Waiting;
 use super::context::{Context, Keyspaces, SessionContext};
 use super::error::CommandError;
 use super::request::ControlRequest;
@@ -206,6 +207,8 @@ impl Harness {
             server: &self.server,
             first_key,
             command: row.full_name,
+            waiting: Waiting::Denied,
+            wait: None,
         };
         match &row.command.run {
             Run::Keyed(handler) | Run::AllShards(handler) | Run::OneShard { handler, .. } => handler(&mut context),

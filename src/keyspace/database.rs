@@ -11,6 +11,7 @@ use super::entry::{Entry, EntryPointer, StringValue};
 use super::free::Graveyard;
 use super::hash::{Key, KeyHasher};
 use super::hold::Holds;
+use super::wait::Waiters;
 use crate::value::table::Table;
 
 /// When and how a command looks at keys. Time is read once per turn, above.
@@ -91,6 +92,8 @@ pub struct Keyspace {
     pub(super) random: Random,
     /// Whether the access field keeps Redis' LFU counter instead of the time of the last use.
     pub lfu: bool,
+    /// Clients that wait for keys; none as long as nobody does.
+    pub waiters: Option<Box<Waiters>>,
 }
 
 // SAFETY: a keyspace owns everything its raw pointers refer to (entries are reachable only through its tables), so it
@@ -108,6 +111,7 @@ impl Keyspace {
             hasher,
             random: Random::new(seed),
             lfu: false,
+            waiters: None,
         }
     }
 
@@ -205,7 +209,11 @@ impl Keyspace {
         let rehash = |at| hash_of_entry(hasher, at);
         let tables = &mut self.databases[database as usize];
         // SAFETY: still in the table, so alive.
-        if unsafe { pointer.entry() }.expire_at_ms().is_some() {
+        let entry = unsafe { pointer.entry() };
+        if let Some(waiters) = &mut self.waiters {
+            waiters.signal(database, entry.key());
+        }
+        if entry.expire_at_ms().is_some() {
             tables.expires.remove(hash, pointer.as_raw(), rehash);
         }
         let removed = tables.keys.remove(hash, pointer.as_raw(), rehash);
@@ -249,12 +257,25 @@ impl Keyspace {
         self.graveyard.bury_index(emptied.expires);
         self.graveyard.bury_table(emptied.keys);
         self.counters.changes += count as u64;
+        if let Some(waiters) = &mut self.waiters {
+            waiters.signal_all(database);
+        }
         count
     }
 
     /// SWAPDB: this shard's part of exchanging two databases. The change is the server's; its command counts it once.
     pub fn swap_databases(&mut self, one: u32, other: u32) {
         self.databases.swap(one as usize, other as usize);
+        if let Some(waiters) = &mut self.waiters {
+            waiters.signal_all(one);
+            waiters.signal_all(other);
+        }
+    }
+
+    /// Keys were written that somebody waits for: `shard/wait` must serve them before the box leaves the hand.
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        self.waiters.as_ref().is_some_and(|waiters| waiters.has_ready())
     }
 
     /// A random number for commands that need one.

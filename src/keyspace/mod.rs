@@ -10,6 +10,7 @@ pub mod expire;
 pub mod free;
 pub mod hash;
 pub mod hold;
+pub mod wait;
 pub mod write;
 
 pub use database::{Keyspace, KeyspaceCounters, Turn};

@@ -17,6 +17,7 @@
 //!
 //! Time comes from [`clock`], real or simulated; what the machine and its cgroups allow comes from [`cpu`]. No other folder asks for either.
 
+pub mod claim;
 pub mod clock;
 pub mod cpu;
 pub mod doorbell;

@@ -2,17 +2,20 @@
 //! same time, so a client may send a long pipeline before it reads the first reply.
 
 use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::os::fd::RawFd;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use monoio::buf::{IoBuf, IoBufMut};
 use monoio::io::{AsyncReadRent, AsyncWriteRent, AsyncWriteRentExt, OwnedReadHalf, OwnedWriteHalf, Split, Splitable};
 
 use crate::runtime::notify::Notify;
-use crate::session::core::Progress;
+use crate::session::core::{Core, Progress};
 use crate::session::state::SessionKey;
-use crate::stdx::limits::READ_BUFFER_BYTES;
+use crate::stdx::limits::{READ_AHEAD_BYTES, READ_BUFFER_BYTES, READ_BUFFER_BYTES_KEPT_MAX};
 
 use super::worker::Worker;
 
@@ -53,12 +56,24 @@ impl Link {
     }
 }
 
+/// The receiving half of a socket: at hand, or reading into a buffer of its own while the session waits for a key.
+enum Input<S: Split> {
+    Here(OwnedReadHalf<S>),
+    Ahead(Ahead<S>),
+    /// Between the two.
+    Moving,
+}
+
+/// A read that is under way with the half and the buffer in it. It is never dropped before it ends: that could lose data.
+type Ahead<S> = Pin<Box<dyn Future<Output = (OwnedReadHalf<S>, std::io::Result<usize>, Vec<u8>)>>>;
+
 /// Serves a connection until it is closed.
 pub async fn serve<S>(worker: Rc<Worker>, link: Rc<Link>, stream: S)
 where
     S: Split + AsyncReadRent + AsyncWriteRent + 'static,
 {
-    let (mut input, output) = stream.into_split();
+    let (half, output) = stream.into_split();
+    let mut input = Input::Here(half);
     monoio::spawn(write(worker.clone(), link.clone(), output));
     loop {
         let progress = worker.process(link.key);
@@ -77,6 +92,7 @@ where
                 link.reader.wait().await;
                 true
             }
+            Progress::Blocked => read_ahead(&worker, &link, &mut input).await,
             Progress::Close => false,
         };
         if !alive {
@@ -90,7 +106,69 @@ where
     link.closed.set(true);
     crate::runtime::net::shutdown(link.descriptor);
     link.writer.notify();
+    if let Input::Ahead(ahead) = input {
+        // It ends now that the socket is shut down.
+        drop(ahead.await);
+    }
     worker.forget(&link);
+}
+
+/// While the session waits for a key the socket is read on, so that a client that goes is noticed; up to a limit, behind
+/// which it is not read, and its going is noticed late. False when the connection ended.
+async fn read_ahead<S>(worker: &Worker, link: &Link, input: &mut Input<S>) -> bool
+where
+    S: Split + AsyncReadRent + 'static,
+{
+    let waiting_bytes = worker.core().session(link.key).map_or(0, |session| session.buffer_bytes().0);
+    if waiting_bytes < READ_BUFFER_BYTES_KEPT_MAX
+        && let Input::Here(_) = input
+        && let Input::Here(mut half) = std::mem::replace(input, Input::Moving)
+    {
+        *input = Input::Ahead(Box::pin(async move {
+            let (result, buffer) = half.read(Vec::with_capacity(READ_AHEAD_BYTES)).await;
+            (half, result, buffer)
+        }));
+    }
+    let mut wait = pin!(link.reader.wait());
+    let received = poll_fn(|context| {
+        if wait.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        match input {
+            Input::Ahead(ahead) => ahead.as_mut().poll(context).map(Some),
+            Input::Here(_) | Input::Moving => Poll::Pending,
+        }
+    })
+    .await;
+    match received {
+        None => true,
+        Some((half, result, buffer)) => {
+            *input = Input::Here(half);
+            // Redis, too, lets go of a client that ends its side while it waits.
+            receive_ahead(worker, link, &result, &buffer) && !matches!(result, Ok(0))
+        }
+    }
+}
+
+/// Takes in what was read ahead. False when the connection is broken.
+fn receive_ahead(worker: &Worker, link: &Link, result: &std::io::Result<usize>, buffer: &[u8]) -> bool {
+    let mut core = worker.core();
+    if let Some(session) = core.session(link.key) {
+        session.receive_ahead(buffer);
+    }
+    note_received(&mut core, link, result)
+}
+
+/// Counts what was received. False when the connection is broken.
+fn note_received(core: &mut Core, link: &Link, result: &std::io::Result<usize>) -> bool {
+    let &Ok(count) = result else { return false };
+    if let Some(session) = core.session(link.key) {
+        session.client.bytes_in += count as u64;
+        session.input_ended |= count == 0;
+    }
+    core.stats().reads.add(1);
+    core.stats().bytes_in.add(count as u64);
+    true
 }
 
 fn has_output(worker: &Worker, link: &Link) -> bool {
@@ -102,25 +180,24 @@ fn is_killed(worker: &Worker, link: &Link) -> bool {
 }
 
 /// Reads once into the session. False when the connection is broken.
-async fn read<S>(worker: &Worker, link: &Link, input: &mut OwnedReadHalf<S>) -> bool
+async fn read<S>(worker: &Worker, link: &Link, input: &mut Input<S>) -> bool
 where
-    S: AsyncReadRent,
+    S: Split + AsyncReadRent,
 {
-    let Some(big) = worker.core().session(link.key).map(|session| session.big.is_some()) else { return false };
-    let received = if big { read_big(worker, link, input).await } else { read_small(worker, link, input).await };
-    let mut core = worker.core();
-    match received {
-        Ok(count) => {
-            if let Some(session) = core.session(link.key) {
-                session.client.bytes_in += count as u64;
-                session.input_ended |= count == 0;
-            }
-            core.stats().reads.add(1);
-            core.stats().bytes_in.add(count as u64);
-            true
+    let mut half = match std::mem::replace(input, Input::Moving) {
+        Input::Here(half) => half,
+        Input::Ahead(ahead) => {
+            let (half, result, buffer) = ahead.await;
+            *input = Input::Here(half);
+            return receive_ahead(worker, link, &result, &buffer);
         }
-        Err(_) => false,
-    }
+        Input::Moving => unreachable!("every way out of a read puts the half back"),
+    };
+    let big = worker.core().session(link.key).is_some_and(|session| session.big.is_some());
+    let received =
+        if big { read_big(worker, link, &mut half).await } else { read_small(worker, link, &mut half).await };
+    *input = Input::Here(half);
+    note_received(&mut worker.core(), link, &received)
 }
 
 async fn read_small<S>(worker: &Worker, link: &Link, input: &mut OwnedReadHalf<S>) -> std::io::Result<usize>

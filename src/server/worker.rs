@@ -29,12 +29,19 @@ const CRON_INTERVAL: Duration = Duration::from_millis(100);
 /// Time to the next round when one ran out of its budget: at 2 ms of work each, a quarter of the core as in Redis.
 const CRON_INTERVAL_BUSY: Duration = Duration::from_millis(6);
 
+/// Longest sleep of the task that ends waits, so that a clock that was set is noticed.
+const DEADLINE_SLEEP_MS_MAX: i64 = 60_000;
+
 /// A core with its connections.
 pub struct Worker {
     core: RefCell<Core>,
     links: RefCell<Vec<Option<Rc<Link>>>>,
     /// Wakes the pump.
     pump: Notify,
+    /// Wakes the task that waits for the end of the next wait for a key.
+    deadline: Notify,
+    /// What that task waits for, Unix time in milliseconds.
+    armed_ms: Cell<Option<i64>>,
     /// Sessions that had their share of the turn and want more.
     yielded: RefCell<Vec<Rc<Link>>>,
     control: mpsc::Sender<ControlEvent>,
@@ -51,6 +58,8 @@ impl Worker {
             core: RefCell::new(core),
             links: RefCell::new(Vec::new()),
             pump: Notify::default(),
+            deadline: Notify::default(),
+            armed_ms: Cell::new(None),
             yielded: RefCell::new(Vec::new()),
             control,
             stopping: Cell::new(false),
@@ -62,6 +71,7 @@ impl Worker {
     pub async fn run(self: Rc<Self>, doorbell: DoorbellTask) {
         monoio::spawn(doorbell.run(self.clone()));
         monoio::spawn(cron(self.clone()));
+        monoio::spawn(deadlines(self.clone()));
         loop {
             for _ in 0..PUMPS_IN_A_ROW_MAX {
                 self.pump_once();
@@ -125,6 +135,7 @@ impl Worker {
     fn pump_once(self: &Rc<Self>) {
         let mut core = self.core.borrow_mut();
         core.pump();
+        self.arm(&core);
         let woken = std::mem::take(&mut core.woken);
         let orders = std::mem::take(&mut core.orders);
         drop(core);
@@ -217,10 +228,20 @@ impl Worker {
     pub fn process(&self, key: SessionKey) -> Progress {
         let mut core = self.core.borrow_mut();
         let progress = core.process(key);
+        self.arm(&core);
         if core.needs_pump() {
             self.pump.notify();
         }
         progress
+    }
+
+    /// A wait that ends earlier than all others has begun: the task below sleeps less.
+    fn arm(&self, core: &Core) {
+        if let Some(next_ms) = core.next_deadline_ms()
+            && self.armed_ms.get().is_none_or(|armed_ms| next_ms < armed_ms)
+        {
+            self.deadline.notify();
+        }
     }
 
     /// Lets the other sessions have their turn; the link is notified then.
@@ -241,6 +262,25 @@ async fn cron(worker: Rc<Worker>) {
         monoio::time::sleep(interval).await;
         let more = worker.core.borrow_mut().cron();
         interval = if more { CRON_INTERVAL_BUSY } else { CRON_INTERVAL };
+        worker.pump.notify();
+    }
+}
+
+/// Wakes the pump when the next wait for a key comes to its end.
+async fn deadlines(worker: Rc<Worker>) {
+    loop {
+        let (next_ms, left_ms) = {
+            let core = worker.core.borrow();
+            (core.next_deadline_ms(), core.next_deadline_ms().map_or(0, |at_ms| at_ms - core.now_ms()))
+        };
+        worker.armed_ms.set(next_ms);
+        if next_ms.is_none() {
+            worker.deadline.wait().await;
+            continue;
+        }
+        let left = Duration::from_millis(left_ms.clamp(1, DEADLINE_SLEEP_MS_MAX) as u64);
+        // Either way the loop looks again.
+        let _ = monoio::time::timeout(left, worker.deadline.wait()).await;
         worker.pump.notify();
     }
 }

@@ -14,6 +14,7 @@ use crate::shard::exchange::Event;
 use crate::shard::home::Runner;
 use crate::shard::message::{Answer, Message, Question, QuestionKind};
 
+use super::block::Unblock;
 use super::core::Core;
 use super::multi::Operation;
 use super::state::{Session, SessionKey, Stall};
@@ -186,10 +187,11 @@ impl Core {
         session.stall = Stall::Operation;
     }
 
-    fn answer(&mut self, question: &Question) -> Answer {
+    /// The answer; none when it cannot be told in this moment.
+    fn answer(&mut self, question: &Question) -> Option<Answer> {
         let now_ms = self.clock.unix_ms();
         let asking = question.from as usize == self.id;
-        match &question.kind {
+        let answer = match &question.kind {
             QuestionKind::List(filter) => Answer::Lines(
                 self.sessions()
                     .filter(|session| passes(filter, session, now_ms))
@@ -214,9 +216,13 @@ impl Core {
                 }
                 Answer::Count(killed.len() as i64)
             }
-            // No command blocks yet, so there is never a client to wake.
-            QuestionKind::Unblock { .. } => Answer::Count(0),
-        }
+            &QuestionKind::Unblock { id, error } => match self.unblock_client(id, error) {
+                Unblock::Done => Answer::Count(1),
+                Unblock::NotWaiting => Answer::Count(0),
+                Unblock::Busy => return None,
+            },
+        };
+        Some(answer)
     }
 
     fn asking_session(&self, operation: u32) -> Option<SessionKey> {
@@ -274,6 +280,7 @@ impl Core {
         let runner =
             Runner { now_ms, config: &self.config, server: &self.server, stats: &self.server.cores[self.id] };
         self.exchange.pump(&runner);
+        self.end_waits();
         while let Some(event) = self.exchange.events.pop_front() {
             match event {
                 Event::BatchDone(batch) if batch.phase == crate::shard::batch::Phase::Run => {
@@ -282,13 +289,15 @@ impl Core {
                 Event::BatchDone(batch) => self.scatter_returned(batch),
                 Event::Lent { shard, keyspace } => self.box_lent(shard, keyspace),
                 Event::Other(Message::Ask(question)) => {
-                    let answer = self.answer(&question);
-                    self.exchange.send(
-                        question.from as usize,
-                        Message::Answer { operation: question.operation, answer },
-                    );
+                    let (from, operation) = (question.from as usize, question.operation);
+                    match self.answer(&question) {
+                        Some(answer) => self.exchange.send(from, Message::Answer { operation, answer }),
+                        None => self.exchange.send(self.id, Message::Ask(question)),
+                    }
                 }
                 Event::Other(Message::Answer { operation, answer }) => self.answered(operation, answer),
+                Event::BatchNeeds { batch, shards } => self.borrow_for_batch(batch, shards),
+                Event::Other(Message::Served(served)) => self.served(&served),
                 Event::Other(Message::Resume) => self.resume_paused(),
                 Event::Other(order) => self.orders.push_back(order),
             }

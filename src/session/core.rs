@@ -3,7 +3,7 @@
 //! Driven from outside: `connect`, bytes into `session.buffer` followed by `process`, `pump` when messages may have come
 //! in, `cron` ten times a second; `woken` tells which sessions have something to send or can go on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use slab::Slab;
@@ -13,6 +13,7 @@ use crate::command::connection::{first_protocol, must_authenticate};
 use crate::command::table::Row;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
+use crate::keyspace::wait::Waiter;
 use crate::resp::request::{ParseEnd, RequestLimits, Requests};
 use crate::runtime::clock::Clock;
 use crate::shard::batch::Batch;
@@ -40,6 +41,8 @@ pub enum Progress {
     Send,
     /// It waits for something inside the server; `woken` will name it.
     Wait,
+    /// It waits for a key, perhaps for long; `woken` will name it. The connection may end meanwhile.
+    Blocked,
     /// Nothing more will be run; close the connection when the output has left.
     Close,
 }
@@ -80,6 +83,10 @@ pub struct Core {
     pub(super) window: Vec<Planned>,
     pub(super) open_batches: Vec<Option<Box<Batch>>>,
     pub(super) paused: Vec<SessionKey>,
+    /// When waits end (Unix time in milliseconds), with their sessions.
+    pub(super) deadlines: BTreeSet<(i64, u64)>,
+    /// Waits of closed connections that somebody was about to serve.
+    pub(super) orphans: Vec<Arc<Waiter>>,
     pub(super) cron: crate::shard::cron::Cron,
     /// Used by the first core.
     pub(super) sampler: super::sample::Sampler,
@@ -117,6 +124,8 @@ impl Core {
             window: Vec::new(),
             open_batches: (0..shards).map(|_| None).collect(),
             paused: Vec::new(),
+            deadlines: BTreeSet::new(),
+            orphans: Vec::new(),
             cron: Default::default(),
             sampler,
         }
@@ -130,6 +139,11 @@ impl Core {
     /// The parameters as this core sees them.
     pub fn config(&self) -> &Arc<Config> {
         &self.config
+    }
+
+    /// Unix time in milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.unix_ms()
     }
 
     /// Takes a connection in.
@@ -158,7 +172,8 @@ impl Core {
 
     /// Forgets a session whose connection is gone. What it has under way elsewhere is finished without it.
     pub fn disconnect(&mut self, key: SessionKey) {
-        let Some(session) = self.take_session(key) else { return };
+        let Some(mut session) = self.take_session(key) else { return };
+        self.forget_blocked(&mut session);
         self.sessions[key.slot as usize].0 = key.generation.wrapping_add(1);
         self.free_slots.push(key.slot);
         self.forget_segments(&session);
@@ -224,6 +239,8 @@ impl Core {
             (!self.loan.is_idle(), "a loan"),
             (self.open_batches.iter().any(Option::is_some), "an open batch"),
             (!self.paused.is_empty(), "a paused session"),
+            (!self.deadlines.is_empty(), "the end of a wait"),
+            (!self.orphans.is_empty(), "an orphaned wait"),
             (sessions + self.free_slots.len() != self.sessions.len(), "a lost session slot"),
             (sessions as u64 != self.stats().clients.get(), "a wrong number of clients"),
         ]
@@ -271,8 +288,10 @@ impl Core {
                 Stall::Retry => return Progress::Again,
                 _ => {}
             }
-            if session.stall != Stall::None {
-                return Progress::Wait;
+            match session.stall {
+                Stall::None => {}
+                Stall::Blocked => return Progress::Blocked,
+                _ => return Progress::Wait,
             }
             if self.exchange.is_congested()
                 || session.batches_out >= BATCHES_PER_SESSION_MAX

@@ -7,6 +7,7 @@
 pub mod admit;
 pub mod client_line;
 pub mod control;
+pub mod block;
 pub mod core;
 pub mod multi;
 pub mod output;

@@ -12,7 +12,9 @@ use crate::resp::reply::Reply;
 use crate::shard::batch::{Batch, Outcome, Phase};
 use crate::shard::call;
 use crate::shard::exchange::bits;
+use crate::shard::home::Runner;
 use crate::shard::message::Message;
+use crate::shard::wait;
 use crate::stdx::limits::{COMMANDS_PER_LOAN_MAX, SCATTERED_ITEMS_MAX, SHARDS_MAX};
 
 use super::control::Gather;
@@ -32,8 +34,8 @@ pub(super) enum Operation {
 /// messages are paid once for many commands when many sessions contend.
 #[derive(Default)]
 pub(super) struct Loan {
-    /// Sessions that wait, with the command they stand at and the shards it needs.
-    borrowers: Vec<(SessionKey, &'static Row, u64)>,
+    /// Who waits, and for which shards.
+    borrowers: Vec<(Borrower, u64)>,
     /// The shards that were asked for; 0: no loan is under way.
     asked: u64,
     lent: Vec<(usize, Box<Keyspace>)>,
@@ -44,6 +46,14 @@ impl Loan {
     pub(super) fn is_idle(&self) -> bool {
         self.borrowers.is_empty() && self.asked == 0 && self.lent.is_empty()
     }
+}
+
+/// Who waits for boxes.
+enum Borrower {
+    /// A session, with the command it stands at.
+    Session(SessionKey, &'static Row),
+    /// A batch at its home, this core (`Event::BatchNeeds`).
+    Batch(Box<Batch>),
 }
 
 /// See `Operation::Scatter`.
@@ -73,7 +83,16 @@ impl Core {
             session.stall = Stall::Drain;
             return;
         }
-        let taken = self.exchange.take_all(shards);
+        let mut shards = shards;
+        let mut taken = self.exchange.take_all(shards);
+        while taken {
+            let missing = self.missing_for_waiters(None, row, args);
+            if missing == 0 {
+                break;
+            }
+            shards |= missing;
+            taken = self.exchange.take_all(shards);
+        }
         if !taken && session.misses < self.misses_max {
             // Whoever has the missing box is busy for some microseconds; messages would take longer.
             session.misses += 1;
@@ -111,16 +130,30 @@ impl Core {
     }
 
     fn borrow_boxes(&mut self, session: SessionKey, row: &'static Row, shards: u64) {
-        self.loan.borrowers.push((session, row, shards));
+        self.loan.borrowers.push((Borrower::Session(session, row), shards));
         if self.loan.asked == 0 {
             self.request_loan();
         }
     }
 
+    /// A batch at home stands at a command that takes further boxes.
+    pub(super) fn borrow_for_batch(&mut self, batch: Box<Batch>, shards: u64) {
+        self.loan.borrowers.push((Borrower::Batch(batch), shards));
+        if self.loan.asked == 0 {
+            self.request_loan();
+        }
+    }
+
+    /// The shards, beyond those in hand, that a command needs for the sake of clients who wait for its keys; `only`: the
+    /// one shard of its keys.
+    pub(super) fn missing_for_waiters(&self, only: Option<usize>, row: &'static Row, args: Args<'_>) -> u64 {
+        wait::missing_for_waiters(&self.exchange.boxes, &self.exchange.hasher, only, row, args)
+    }
+
     /// Asks for the shards of everybody who waits.
     fn request_loan(&mut self) {
         self.stats().loans.add(1);
-        self.loan.asked = self.loan.borrowers.iter().fold(0, |all, (_, _, shards)| all | shards);
+        self.loan.asked = self.loan.borrowers.iter().fold(0, |all, (_, shards)| all | shards);
         self.exchange.request_loan(self.loan.asked);
     }
 
@@ -138,19 +171,14 @@ impl Core {
         }
         let mut left = COMMANDS_PER_LOAN_MAX;
         let waiting = std::mem::take(&mut self.loan.borrowers);
-        for (key, row, needed) in waiting {
+        for (borrower, needed) in waiting {
             if needed & !shards != 0 || left == 0 {
-                self.loan.borrowers.push((key, row, needed));
+                self.loan.borrowers.push((borrower, needed));
                 continue;
             }
-            if let Some(mut session) = self.take_session(key) {
-                self.run_borrowed(&mut session, row);
-                // While the boxes are here, the rest of its pipeline needs no messages either.
-                left -= 1;
-                self.process_session(&mut session, &mut left);
-                self.send_batches();
-                self.put_session(session);
-                self.wake(key);
+            match borrower {
+                Borrower::Session(key, row) => self.serve_borrower(key, row, shards, &mut left),
+                Borrower::Batch(batch) => self.continue_batch(batch),
             }
         }
         self.exchange.return_borrowed(shards);
@@ -161,7 +189,40 @@ impl Core {
         }
     }
 
+    /// Runs the command that a session stands at, with the boxes that are here, and what follows it as far as it goes.
+    fn serve_borrower(&mut self, key: SessionKey, row: &'static Row, shards: u64, left: &mut usize) {
+        let Some(mut session) = self.take_session(key) else { return };
+        let missing = match &session.requests {
+            Some(requests) => self.missing_for_waiters(None, row, args_of(&session.buffer, requests, session.next)),
+            None => unreachable!("the session stalled at a command"),
+        };
+        if missing != 0 {
+            self.loan.borrowers.push((Borrower::Session(key, row), shards | missing));
+            return self.put_session(session);
+        }
+        self.run_borrowed(&mut session, row);
+        // While the boxes are here, the rest of its pipeline needs no messages either.
+        *left -= 1;
+        self.process_session(&mut session, left);
+        self.send_batches();
+        self.put_session(session);
+        self.wake(key);
+    }
+
+    fn continue_batch(&mut self, batch: Box<Batch>) {
+        let runner = Runner {
+            now_ms: self.clock.unix_ms(),
+            config: &self.config,
+            server: &self.server,
+            stats: &self.server.cores[self.id],
+        };
+        if let Some((batch, shards)) = self.exchange.continue_batch(batch, &runner) {
+            self.loan.borrowers.push((Borrower::Batch(batch), shards));
+        }
+    }
+
     fn run_borrowed(&mut self, session: &mut Session, row: &'static Row) {
+        session.stall = Stall::None;
         let Some(requests) = session.requests.take() else { unreachable!("the session stalled at a command") };
         let buffer = std::mem::take(&mut session.buffer);
         let now_ms = self.clock.unix_ms();
@@ -172,7 +233,6 @@ impl Core {
         session.buffer = buffer;
         session.requests = Some(requests);
         session.next += 1;
-        session.stall = Stall::None;
     }
 
     fn start_scatter(&mut self, session: &mut Session, row: &'static Row, scatter: &Scatter, args: Args<'_>, shards: u64) {

@@ -3,9 +3,10 @@
 
 use crate::client::ReplyMode;
 use crate::command::args::Args;
+use crate::command::blocking::Waiting;
 use crate::command::context::{Context, Keyspaces, SessionContext};
 use crate::command::error::CommandError;
-use crate::command::spec::Run;
+use crate::command::spec::{Flags, Run};
 use crate::command::table::Row;
 use crate::keyspace::Turn;
 use crate::resp::reply::Reply;
@@ -85,10 +86,17 @@ impl Core {
                 return Some(Stop::Paused);
             }
             match route(row, args, &self.exchange.hasher) {
+                Route::Shard { shard, .. } if row.flags.has(Flags::BLOCKING) => return Some(Stop::Shards(row, 1 << shard)),
                 Route::Shard { shard, hash } => {
                     let direct = session.remote_shards & (1 << shard) == 0 && self.exchange.take(shard);
                     if direct && let Some(keyspace) = &self.exchange.boxes[shard] {
                         keyspace.prefetch_bucket(session.client.database, hash);
+                        if keyspace.waiters.is_some() {
+                            let missing = self.missing_for_waiters(Some(shard), row, args);
+                            if missing != 0 {
+                                return Some(Stop::Shards(row, missing | 1 << shard));
+                            }
+                        }
                     }
                     self.window.push(Planned { row, index, shard, hash, direct });
                 }
@@ -151,13 +159,18 @@ impl Core {
             server: &self.server,
             first_key: only.map(|(_, hash)| (row.first_key, hash)).filter(|_| row.first_key > 0),
             command: row.full_name,
+            waiting: if row.flags.has(Flags::BLOCKING) { Waiting::Allowed } else { Waiting::Denied },
+            wait: None,
         };
         let result = call::call(row, &mut context, &self.server.cores[self.id]);
         if discard {
             context.reply.truncate(start);
         }
+        let wait = context.wait.take();
         if result.is_err() {
             session.killed = true;
+        } else if let Some(wait) = wait {
+            self.block(session, row, args, &wait, discard);
         }
     }
 

@@ -6,6 +6,7 @@ use crate::client::{Client, ReplyMode};
 use crate::command::table::Row;
 use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::{BigRead, ProtocolError, RequestParser, Requests};
+use super::block::Blocked;
 use crate::stdx::limits::{LATE_PIECES_MAX, OUTPUT_BYTES_PAUSE, READ_BUFFER_BYTES};
 
 /// Names a session on its core: its slot and how often the slot was used before.
@@ -42,6 +43,8 @@ pub enum Stall {
     Operation,
     /// Clients are paused.
     Paused,
+    /// Its command waits for a key.
+    Blocked,
 }
 
 /// A piece of a session's replies that cannot leave yet because something before it is missing.
@@ -93,6 +96,8 @@ pub struct Session {
     pub(super) remote_shards: u64,
     pub(super) batches_out: usize,
     pub(super) stall: Stall,
+    /// Its wait for a key.
+    pub(super) blocked: Option<Box<Blocked>>,
     /// Times in a row that the boxes for its command were not all there.
     pub(super) misses: u32,
     /// The row of the last command: pipelines repeat themselves.
@@ -126,6 +131,7 @@ impl Session {
             remote_shards: 0,
             batches_out: 0,
             stall: Stall::None,
+            blocked: None,
             misses: 0,
             last_row: None,
             closing: false,
@@ -192,6 +198,18 @@ impl Session {
     pub(super) fn is_held_up(&self) -> bool {
         !self.segments.is_empty()
             && (self.segments.len() >= LATE_PIECES_MAX || self.late_bytes() >= OUTPUT_BYTES_PAUSE)
+    }
+
+    /// Takes in what arrived while the session stood still and its buffer was in use.
+    pub fn receive_ahead(&mut self, mut bytes: &[u8]) {
+        if let Some(big) = &mut self.big {
+            let (mut buffer, room) = big.lend();
+            let (own, rest) = bytes.split_at(room.min(bytes.len()));
+            buffer.extend_from_slice(own);
+            big.take_back(buffer);
+            bytes = rest;
+        }
+        self.buffer.extend_from_slice(bytes);
     }
 
     /// Why it does not go on.

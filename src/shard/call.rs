@@ -12,13 +12,23 @@ use crate::command::spec::Run;
 use crate::command::table::Row;
 use crate::stats::core::CoreStats;
 
+use super::wait;
+
 /// A handler panicked: an error of ours. The client that sent the command is closed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Panicked;
 
-/// Runs a command whose keyspaces are in hand.
+/// Runs a command whose keyspaces are in hand, then serves the clients that wait for what it wrote.
 #[inline]
 pub fn call(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> Result<(), Panicked> {
+    let result = run_counted(row, context, stats);
+    wait::after_command(context, stats);
+    result
+}
+
+/// Runs a command, without serving anybody.
+#[inline]
+pub(super) fn run_counted(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> Result<(), Panicked> {
     let start = context.reply.position();
     let result = match catch_unwind(AssertUnwindSafe(|| run(row, context))) {
         Ok(result) => result,
@@ -28,6 +38,10 @@ pub fn call(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> 
             return Err(Panicked);
         }
     };
+    if context.wait.is_some() {
+        // Counted when it is answered.
+        return Ok(());
+    }
     let counters = &stats.per_command[row.id];
     counters.calls.add(1);
     if let Err(error) = result {
@@ -60,8 +74,11 @@ pub fn call_part(
     part: crate::command::spec::PartHandler,
     context: &mut Context<'_>,
     item: usize,
+    stats: &CoreStats,
 ) -> Result<i64, Panicked> {
-    match catch_unwind(AssertUnwindSafe(|| part(context, item))) {
+    let result = catch_unwind(AssertUnwindSafe(|| part(context, item)));
+    wait::after_command(context, stats);
+    match result {
         Ok(Ok(sum)) => Ok(sum),
         Ok(Err(_)) | Err(_) => {
             tracing::warn!("a part of a scattered command failed: '{}'; its client is closed", row.full_name);

@@ -36,6 +36,13 @@ pub enum Event {
         /// The box.
         keyspace: Box<Keyspace>,
     },
+    /// A batch stands at a command that takes further boxes: clients wait for its keys who could not be served without.
+    BatchNeeds {
+        /// The batch.
+        batch: Box<Batch>,
+        /// The shards, one bit each, this one among them.
+        shards: u64,
+    },
     /// Anything that does not concern data.
     Other(Message),
 }
@@ -149,9 +156,23 @@ impl Exchange {
         }
     }
 
-    pub(super) fn put(&mut self, shard: usize, keyspace: Box<Keyspace>) {
+    pub(super) fn put(&mut self, shard: usize, mut keyspace: Box<Keyspace>) {
+        self.send_served(&mut keyspace);
         if self.meeting.shelves[shard].put(keyspace) == PutResult::Wanted {
             self.meeting.doorbells[shard].ring_if_parked();
+        }
+    }
+
+    /// Clients that were served while the box was in hand get their replies. Must be done before it leaves the hand.
+    #[inline]
+    pub(super) fn send_served(&mut self, keyspace: &mut Keyspace) {
+        let Some(waiters) = &mut keyspace.waiters else { return };
+        debug_assert!(!waiters.has_ready(), "whoever writes serves");
+        for served in std::mem::take(&mut waiters.served) {
+            self.send(served.core as usize, Message::Served(Box::new(served)));
+        }
+        if waiters.is_empty() {
+            keyspace.waiters = None;
         }
     }
 
@@ -324,7 +345,8 @@ impl Exchange {
     /// Sends borrowed boxes home.
     pub fn return_borrowed(&mut self, shards: u64) {
         for shard in bits(shards) {
-            let keyspace = self.boxes[shard].take().expect("borrowed boxes are in hand while the command runs");
+            let mut keyspace = self.boxes[shard].take().expect("borrowed boxes are in hand while the command runs");
+            self.send_served(&mut keyspace);
             self.send(shard, Message::Returned(keyspace));
         }
     }

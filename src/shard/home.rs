@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::command::blocking::Waiting;
 use crate::command::context::{Context, Keyspaces};
 use crate::command::keys;
 use crate::command::spec::{Flags, Merge, Run, Scatter};
@@ -19,8 +20,9 @@ use crate::stdx::limits::{HELD_KEYS_MAX, PREFETCH_WINDOW};
 
 use super::batch::{Batch, Outcome, Phase};
 use super::call;
-use super::exchange::Exchange;
+use super::exchange::{Event, Exchange};
 use super::message::Message;
+use super::wait;
 
 /// What running commands takes besides the data.
 pub struct Runner<'a> {
@@ -39,6 +41,16 @@ enum SecondPhase {
     Release(HoldId),
 }
 
+/// How far a batch came.
+enum BatchEnd {
+    /// To its end.
+    Done,
+    /// It met a held key and must wait.
+    Held,
+    /// It stands at a command that takes the boxes of these shards.
+    Needs(u64),
+}
+
 enum Work {
     Batch(Box<Batch>),
     Loan { to: u16 },
@@ -52,6 +64,8 @@ pub struct Home {
     second_phases: VecDeque<SecondPhase>,
     /// Batches that met a held key, in order.
     suspended: Vec<Box<Batch>>,
+    /// Core and session of the batches that wait for a loan (`Event::BatchNeeds`).
+    away: Vec<(u16, u64)>,
     loans_queued: usize,
     lent: bool,
     /// The queue begins with a loan that waits for held keys: only a second phase can move it.
@@ -87,11 +101,18 @@ impl Home {
         [
             (!self.queue.is_empty() || !self.second_phases.is_empty(), "queued work at home"),
             (!self.suspended.is_empty(), "a batch that waits for a held key"),
+            (!self.away.is_empty(), "a batch that waits for boxes"),
             (self.loans_queued > 0, "a loan not lent"),
             (self.lent, "a lent box"),
         ]
         .into_iter()
         .find_map(|(left, what)| left.then_some(what))
+    }
+
+    /// An earlier batch of the same session waits here.
+    fn is_behind(&self, batch: &Batch) -> bool {
+        self.suspended.iter().any(|other| other.from == batch.from && other.session == batch.session)
+            || self.away.contains(&(batch.from, batch.session))
     }
 
     fn refuses_holds(&self) -> bool {
@@ -147,7 +168,8 @@ impl Exchange {
     }
 
     fn lend(&mut self, to: u16) {
-        let keyspace = self.boxes[self.core].take().expect("the home side works with its box in hand");
+        let mut keyspace = self.boxes[self.core].take().expect("the home side works with its box in hand");
+        self.send_served(&mut keyspace);
         self.home.loans_queued -= 1;
         self.home.lent = true;
         self.send(to as usize, Message::Lent { keyspace, shard: self.core as u16 });
@@ -159,16 +181,42 @@ impl Exchange {
             self.send(batch.from as usize, Message::BatchDone(batch));
             return;
         }
-        let behind = self.home.suspended.iter().any(|other| other.from == batch.from && other.session == batch.session);
-        if behind || !self.run_batch(&mut batch, runner) {
+        if self.home.is_behind(&batch) {
             self.home.suspended.push(batch);
-        } else {
-            self.send(batch.from as usize, Message::BatchDone(batch));
+            return;
+        }
+        match self.run_batch(&mut batch, runner) {
+            BatchEnd::Done => self.send(batch.from as usize, Message::BatchDone(batch)),
+            BatchEnd::Held => self.home.suspended.push(batch),
+            BatchEnd::Needs(shards) => {
+                self.home.away.push((batch.from, batch.session));
+                self.events.push_back(Event::BatchNeeds { batch, shards });
+            }
         }
     }
 
-    /// Runs a batch from where it stands; false when it met a held key and must wait.
-    fn run_batch(&mut self, batch: &mut Batch, runner: &Runner<'_>) -> bool {
+    /// Goes on with a batch of `Event::BatchNeeds` while the boxes are in hand. What it needs further, if anything.
+    pub fn continue_batch(&mut self, mut batch: Box<Batch>, runner: &Runner<'_>) -> Option<(Box<Batch>, u64)> {
+        match self.run_batch(&mut batch, runner) {
+            BatchEnd::Done => {}
+            BatchEnd::Held => unreachable!("a loan waits until no key is held"),
+            BatchEnd::Needs(shards) => return Some((batch, shards)),
+        }
+        self.home.away.retain(|&(from, session)| (from, session) != (batch.from, batch.session));
+        // What waited behind it goes on before anything that came later.
+        for index in (0..self.home.suspended.len()).rev() {
+            let other = &self.home.suspended[index];
+            if other.from == batch.from && other.session == batch.session {
+                let other = self.home.suspended.remove(index);
+                self.home.queue.push_front(Work::Batch(other));
+            }
+        }
+        self.send(batch.from as usize, Message::BatchDone(batch));
+        None
+    }
+
+    /// Runs a batch from where it stands.
+    fn run_batch(&mut self, batch: &mut Batch, runner: &Runner<'_>) -> BatchEnd {
         while batch.next < batch.len() {
             let window_end = (batch.next + PREFETCH_WINDOW).min(batch.len());
             self.prefetch(batch, window_end);
@@ -176,7 +224,12 @@ impl Exchange {
                 let index = batch.next;
                 let command = batch.command(index);
                 if !self.own().holds.is_empty() && self.is_held(batch, index) {
-                    return false;
+                    return BatchEnd::Held;
+                }
+                let missing = 
+                    wait::missing_for_waiters(&self.boxes, &self.hasher, Some(self.core), command.row, batch.args(index));
+                if missing != 0 {
+                    return BatchEnd::Needs(missing | 1 << self.core);
                 }
                 let shard = self.core;
                 let (args, reply) = batch.command_and_reply(index);
@@ -191,17 +244,19 @@ impl Exchange {
                     server: runner.server,
                     first_key: Some((command.row.first_key, command.hash)),
                     command: command.row.full_name,
+                    waiting: Waiting::Denied,
+                    wait: None,
                 };
                 if call::call(command.row, &mut context, runner.stats).is_err() {
                     batch.outcome = Outcome::Panicked;
                     batch.next = batch.len();
-                    return true;
+                    return BatchEnd::Done;
                 }
                 batch.end_reply();
                 batch.next += 1;
             }
         }
-        true
+        BatchEnd::Done
     }
 
     fn prefetch(&mut self, batch: &Batch, window_end: usize) {
@@ -227,6 +282,7 @@ impl Exchange {
         keys::visit_keys(command.row.command, args, |at| {
             let key = hasher.key(args.get(at));
             held |= own.holds.blocks(key.hash, key.bytes, exclusive, None);
+            held |= exclusive && wait::blocked_by_holds(own, &hasher, key.bytes);
         });
         held
     }
@@ -238,7 +294,7 @@ impl Exchange {
         let exclusive = row.command.flags.has(Flags::WRITE);
         let hasher = self.hasher.clone();
         let id = batch.hold;
-        let behind = self.home.suspended.iter().any(|other| other.from == batch.from && other.session == batch.session);
+        let behind = self.home.is_behind(batch);
         let args = batch.args(0);
         let own = self.own();
         let keys = (1..args.len()).step_by(scatter.step).map(|at| hasher.key(args.get(at)));
@@ -311,8 +367,10 @@ impl Exchange {
                 server: runner.server,
                 first_key: None,
                 command: command.row.full_name,
+                waiting: Waiting::Denied,
+                wait: None,
             };
-            match call::call_part(command.row, part, &mut context, item) {
+            match call::call_part(command.row, part, &mut context, item, runner.stats) {
                 Ok(sum) => batch.sum += sum,
                 Err(call::Panicked) => {
                     batch.outcome = Outcome::Panicked;

@@ -4,6 +4,7 @@ use crate::client::ClientId;
 use crate::command::request::{ClientFilter, Shutdown};
 use crate::keyspace::Keyspace;
 use crate::keyspace::hold::HoldId;
+use crate::keyspace::wait::Served;
 
 use super::batch::Batch;
 
@@ -47,6 +48,8 @@ pub enum Message {
         /// What came out.
         answer: Answer,
     },
+    /// To a client's core: what it waited for.
+    Served(Box<Served>),
     /// Paused clients may go on.
     Resume,
     /// A client asked for SHUTDOWN; for whoever drives the core.

@@ -13,3 +13,4 @@ pub mod cron;
 pub mod exchange;
 pub mod home;
 pub mod message;
+pub mod wait;

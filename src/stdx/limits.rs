@@ -74,6 +74,9 @@ pub const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// Read buffer a session keeps, in bytes. Beyond: given back once it is used up.
 pub const READ_BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
 
+/// Bytes read at a time from a client that waits for a key: mostly nothing comes until it is served.
+pub const READ_AHEAD_BYTES: usize = 4 * 1024;
+
 /// Pieces of one session's replies that wait for an earlier reply from another core. Beyond: the session's commands wait
 /// until its batches have returned. The same holds for `OUTPUT_BYTES_PAUSE` bytes in such pieces.
 pub const LATE_PIECES_MAX: usize = 1024;

@@ -87,6 +87,7 @@ pub struct World {
     meeting: Arc<Meeting>,
     server: Arc<ServerFacts>,
     clock: Arc<SimulatedClock>,
+    time: Clock,
     hasher: KeyHasher,
     /// All connections look like this one but for their number.
     connection: Connection,
@@ -139,6 +140,7 @@ impl World {
             meeting,
             server,
             clock: handle,
+            time: clock,
             hasher,
             connection,
             _outside: outside,
@@ -233,6 +235,13 @@ impl World {
             Step::Pump(core) => self.pump(core)?,
             Step::GhostTakes(shard) => self.ghosts[shard] = self.meeting.shelves[shard].try_take(false, 0),
             Step::GhostPuts(shard) => self.ghost_puts(shard),
+            Step::Deadline(core) => {
+                if let Some(at_ms) = self.cores[core].next_deadline_ms() {
+                    let left_ms = at_ms - self.time.unix_ms();
+                    self.clock.advance(Duration::from_millis(left_ms.max(0) as u64));
+                }
+                self.awake[core] = true;
+            }
             Step::Cron(core) => {
                 self.clock.advance(Duration::from_micros(self.random.below(20_000)));
                 self.cores[core].cron();
@@ -263,6 +272,9 @@ impl World {
             self.awake[core] |= self.meeting.doorbells[core].take_rung();
             if self.awake[core] {
                 candidates.push((Step::Pump(core), self.character.pump[core]));
+            }
+            if self.cores[core].next_deadline_ms().is_some() {
+                candidates.push((Step::Deadline(core), self.character.deadline));
             }
             if ghosts != Ghosts::Stay && self.ghosts[core].is_some() {
                 candidates.push((Step::GhostPuts(core), self.character.ghost_puts));
@@ -315,7 +327,7 @@ impl World {
         pipe.reader = match progress {
             Progress::Read => Reader::Reading,
             Progress::Again => Reader::Yielded,
-            Progress::Send | Progress::Wait => Reader::Waiting,
+            Progress::Send | Progress::Wait | Progress::Blocked => Reader::Waiting,
             Progress::Close => {
                 self.flush(client);
                 return self.cut(client);

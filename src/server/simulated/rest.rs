@@ -55,6 +55,10 @@ impl World {
             let Some(keyspace) = shelf.try_take(false, 0) else {
                 return Err(format!("the box of shard {shard} is not free on its shelf"));
             };
+            let mut keyspace = keyspace;
+            if keyspace.waiters.as_mut().is_some_and(|waiters| !waiters.sweep()) {
+                return Err(format!("a client waits for good in shard {shard}"));
+            }
             let held = !keyspace.holds.is_empty();
             if held || shelf.put(keyspace) == PutResult::Wanted {
                 return Err(format!("shard {shard} is left with held keys"));

@@ -12,6 +12,8 @@ pub(super) enum Step {
     GhostTakes(usize),
     GhostPuts(usize),
     Cron(usize),
+    /// The next wait for a key comes to its end.
+    Deadline(usize),
 }
 
 /// What becomes of boxes that were taken away.
@@ -34,6 +36,7 @@ pub(super) struct Character {
     pub(super) ghost_takes: u64,
     pub(super) ghost_puts: u64,
     pub(super) cron: u64,
+    pub(super) deadline: u64,
     /// One delivery in so many brings everything.
     pub(super) whole: u64,
 }
@@ -49,6 +52,7 @@ impl Character {
             ghost_takes: if ghosts { draw(6) } else { 0 },
             ghost_puts: draw(5),
             cron: draw(2),
+            deadline: draw(4),
             whole: draw(3),
         }
     }
