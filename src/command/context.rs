@@ -1,5 +1,7 @@
 //! What a handler sees: its arguments, its reply, the keyspaces of its keys, the time as a number. Nothing else.
 
+use std::ops::Range;
+
 use crate::client::Client;
 use crate::config::Config;
 use crate::keyspace::entry::{Entry, StringValue};
@@ -46,6 +48,12 @@ impl<'a> Keyspaces<'a> {
     #[inline]
     pub fn shard(&mut self, shard: usize) -> &mut Keyspace {
         self.boxes[shard].as_deref_mut().expect("the router took the box before it called the handler")
+    }
+
+    /// The entry of a key that was looked up in this turn, so that several can be looked at together.
+    pub fn find(&self, database: u32, key: &Key<'_>) -> Option<Entry<'_>> {
+        let keyspace = self.boxes[self.shard_of(key)].as_deref();
+        keyspace.expect("the router took the box before it called the handler").find(database, key)
     }
 
     /// All keyspaces in hand with their shard numbers; for commands that run with all of them, that is the whole server.
@@ -179,6 +187,24 @@ impl<'a> Context<'a> {
             None => Ok((None, &mut *self.reply)),
             Some(entry) => Ok((Some(entry.collection().ok_or(CommandError::WrongType)?), &mut *self.reply)),
         }
+    }
+
+    /// The collections at the keys of several arguments for reading at once, each counted and touched, with the reply
+    /// beside them. All keys are looked up before anything is returned, as expired ones are removed.
+    pub fn read_collections<T: Collection>(
+        &mut self,
+        arguments: Range<usize>,
+    ) -> Result<(Vec<Option<&T>>, &mut Reply), CommandError> {
+        let (database, turn) = (self.database, self.turn);
+        let keys: Vec<Key<'a>> = arguments.map(|index| self.key(index)).collect();
+        for key in &keys {
+            if let Some(entry) = self.keyspaces.of(key).read(database, key, turn) {
+                entry.collection::<T>().ok_or(CommandError::WrongType)?;
+            }
+        }
+        let keyspaces = &self.keyspaces;
+        let found = keys.iter().map(|key| keyspaces.find(database, key)?.collection()).collect();
+        Ok((found, &mut *self.reply))
     }
 
     /// The string at an argument's key for reading, counted and touched, with the reply beside it.

@@ -9,6 +9,7 @@ use crate::keyspace::Keyspace;
 use crate::keyspace::entry::Entry;
 use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
 use crate::value::object::ObjectType;
+use crate::value::set::Set;
 
 use super::context::Keyspaces;
 
@@ -56,7 +57,12 @@ pub(super) fn mix_value(digest: &mut Digest, entry: &Entry<'_>) {
             let mut scratch = [0; INTEGER_TEXT_BYTES_MAX];
             digest.mix(entry.string_bytes(&mut scratch).unwrap_or_default());
         }
-        ObjectType::List | ObjectType::Set | ObjectType::SortedSet | ObjectType::Hash | ObjectType::Stream => {}
+        ObjectType::Set => {
+            for member in entry.collection::<Set>().iter().flat_map(|set| set.iter()) {
+                digest.xor(member.text(&mut [0; INTEGER_TEXT_BYTES_MAX]));
+            }
+        }
+        ObjectType::List | ObjectType::SortedSet | ObjectType::Hash | ObjectType::Stream => {}
     }
     if entry.expire_at_ms().is_some() {
         digest.xor(b"!!expire!!");

@@ -159,6 +159,19 @@ impl Keyspace {
         Some(unsafe { pointer.entry() })
     }
 
+    /// The key's entry, without removing it when its time has come: for keys that were read in this turn, to look at
+    /// several together.
+    pub fn find(&self, database: u32, key: &Key<'_>) -> Option<Entry<'_>> {
+        let pointer = self.databases[database as usize].find(key)?;
+        // SAFETY: as in `read`.
+        Some(unsafe { pointer.entry() })
+    }
+
+    /// Takes a value that a command made for itself and needs no more; a large one is freed in slices.
+    pub fn bury(&mut self, value: Value) {
+        self.graveyard.bury(value);
+    }
+
     /// As `read` for a string; a long one can be shared with the reply instead of being copied.
     #[inline]
     pub fn read_string(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<StringValue<'_>> {

@@ -177,3 +177,13 @@ pub const SCATTERED_ITEMS_MAX: usize = 64;
 
 /// Keys held in one shard at a time; each is compared with every key asked for. Beyond: holds are refused, and a loan follows.
 pub const HELD_KEYS_MAX: usize = 256;
+
+/// Most members of an intset, whatever `set-max-intset-entries` says (as in Redis). Beyond: the set becomes a table.
+pub const INTSET_ENTRIES_MAX: usize = 1 << 30;
+
+/// Largest listpack, in bytes, whatever the parameters say (as in Redis). Beyond: the collection takes its large form.
+pub const LISTPACK_BYTES_MAX: usize = 1 << 30;
+
+/// Draws for each member of a random sample of a table. Beyond (a table where few members can be drawn): the rest of the
+/// sample is taken in one walk over all members.
+pub const SAMPLE_DRAWS_PER_MEMBER_MAX: usize = 64;

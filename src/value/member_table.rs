@@ -287,12 +287,13 @@ impl MemberTable {
     pub fn take(&mut self, member: &[u8]) -> Option<OwnedMember> {
         let hash = member_hash::hash(member);
         let at = self.find(hash, member)?;
-        let is_removed = self.table.remove(hash, at, rehash);
-        debug_assert!(is_removed, "it was found a moment ago");
-        let owned = OwnedMember { at };
-        // SAFETY: live: the table has just handed it over.
-        self.members_bytes -= unsafe { shape(at) }.bytes();
-        Some(owned)
+        Some(self.take_found(hash, at))
+    }
+
+    /// Takes a member out that is drawn as `random` draws it.
+    pub fn take_random(&mut self, random: &mut impl FnMut() -> u64) -> Option<OwnedMember> {
+        let at = self.table.random(random)?;
+        Some(self.take_found(rehash(at), at))
     }
 
     /// One step of a walk that began with cursor 0: shows some members with their payloads, and returns the cursor for the
@@ -334,6 +335,16 @@ impl MemberTable {
     fn find(&self, hash: u64, member: &[u8]) -> Option<NonNull<u8>> {
         // SAFETY: what is in the table is live, and stays as it is while `self` is borrowed.
         self.table.find(hash, |at| unsafe { parts(at) }.0 == member)
+    }
+
+    /// Takes out what was found a moment ago.
+    fn take_found(&mut self, hash: u64, at: NonNull<u8>) -> OwnedMember {
+        let is_removed = self.table.remove(hash, at, rehash);
+        assert!(is_removed, "what was found is in the table");
+        let owned = OwnedMember { at };
+        // SAFETY: live: the table has just handed it over.
+        self.members_bytes -= unsafe { shape(at) }.bytes();
+        owned
     }
 
     /// Adds an allocation whose member is not in the table.

@@ -203,6 +203,11 @@ fn draws_are_fair() {
         assert!(counts.values().all(|drawn| drawn.abs_diff(2_000) < 300), "{counts:?}");
     }
     assert!(MemberTable::new().random(&mut || 0).is_none());
+    let (mut table, mut source) = (table_of(0..600), Random::new(1));
+    let taken = std::iter::from_fn(|| table.take_random(&mut || source.next_u64()));
+    let taken: HashSet<Vec<u8>> = taken.map(|taken| taken.member().to_vec()).collect();
+    assert_eq!(taken, (0..600).map(text).collect());
+    assert_eq!(table.memory_bytes(), 0);
 }
 
 #[test]

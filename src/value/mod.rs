@@ -5,6 +5,7 @@ pub mod member_table;
 pub mod object;
 
 pub mod hash;
+pub mod intset;
 pub mod lcs;
 pub mod list;
 pub mod listpack;

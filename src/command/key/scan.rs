@@ -7,11 +7,8 @@
 use crate::command::args::Args;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
+use crate::command::scan_options::{self, Page, ScanOptions, Walked};
 use crate::command::spec::{Command, Flags, Run};
-use crate::resp::reply::Reply;
-use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, format_u64};
-use crate::stdx::glob::Glob;
-use crate::stdx::number;
 
 /// The module's rows.
 pub const COMMANDS: &[Command] = &[Command {
@@ -27,11 +24,6 @@ pub const COMMANDS: &[Command] = &[Command {
     tips: &["nondeterministic_output", "request_policy:special", "response_policy:special"],
     ..super::BASE
 }];
-
-/// Keys a call looks at when COUNT does not say.
-const COUNT_DEFAULT: u64 = 10;
-/// Steps a call makes for each key it is asked to look at. Beyond (a nearly empty table): it returns with fewer.
-const STEPS_PER_KEY: u64 = 10;
 
 /// Where a walk stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,8 +58,7 @@ impl Position {
 }
 
 fn position(args: &Args<'_>, shards: usize) -> Result<Option<Position>, CommandError> {
-    let cursor = number::parse_u64(args.get(1)).ok_or(CommandError::InvalidCursor)?;
-    Ok(Position::of_cursor(cursor, shards))
+    Ok(Position::of_cursor(scan_options::cursor(*args, 1)?, shards))
 }
 
 /// The shard that a call walks; what is wrong with its cursor is for the handler to say, wherever.
@@ -75,72 +66,29 @@ fn pick(args: &Args<'_>, shards: usize) -> usize {
     position(args, shards).ok().flatten().map_or(0, |position| position.shard)
 }
 
-/// The options of a walk.
-struct ScanOptions<'a> {
-    glob: Option<Glob>,
-    count: u64,
-    type_name: Option<&'a [u8]>,
-}
-
-impl<'a> ScanOptions<'a> {
-    fn parse(args: Args<'a>, first: usize) -> Result<ScanOptions<'a>, CommandError> {
-        let mut options = ScanOptions { glob: None, count: COUNT_DEFAULT, type_name: None };
-        let mut index = first;
-        while index < args.len() {
-            let has_value = index + 1 < args.len();
-            if has_value && args.is(index, b"count") {
-                let count = args.integer(index + 1)?;
-                options.count = u64::try_from(count).ok().filter(|&count| count > 0).ok_or(CommandError::Syntax)?;
-            } else if has_value && args.is(index, b"match") {
-                options.glob = Some(Glob::new(args.get(index + 1))).filter(|glob| !glob.is_star());
-            } else if has_value && args.is(index, b"type") {
-                options.type_name = Some(args.get(index + 1));
-            } else if args.is(index, b"novalues") {
-                return Err(CommandError::Text("ERR NOVALUES option can only be used in HSCAN"));
-            } else {
-                return Err(CommandError::Syntax);
-            }
-            index += 2;
-        }
-        Ok(options)
-    }
-}
-
 fn scan(context: &mut Context<'_>) -> Result<(), CommandError> {
     let shards = context.keyspaces.shards();
     let position = position(&context.args, shards)?;
-    let options = ScanOptions::parse(context.args, 2)?;
+    let options = ScanOptions::parse(context.args, 2, Walked::Keys)?;
     let (database, now_ms) = (context.database, context.turn.now_ms);
-    // The cursor comes first and is known last, so the elements are written apart.
-    let mut elements = Reply::new(context.reply.protocol);
-    let (mut cursor, mut shown) = (0, 0);
-    if let Some(Position { shard, mut local }) = position {
+    let mut page = Page::new(context.reply);
+    let mut cursor = 0;
+    if let Some(Position { shard, local }) = position {
         let keyspace = context.keyspaces.shard(shard);
-        let (mut met, mut steps_left) = (0, options.count.saturating_mul(STEPS_PER_KEY));
-        loop {
+        let local = options.walk(&mut page, local, |local, page| {
             let step = keyspace.scan_step(database, local, now_ms, |entry| {
-                let fits = options.glob.as_ref().is_none_or(|glob| glob.matches(entry.key()))
+                let fits = options.accepts(entry.key())
                     && options.type_name.is_none_or(|name| name.eq_ignore_ascii_case(entry.object_type().name().as_bytes()));
                 if fits {
-                    elements.bulk(entry.key());
-                    shown += 1;
+                    page.item().bulk(entry.key());
                 }
             });
-            local = step.cursor;
-            met += step.met;
-            steps_left -= 1;
-            if local == 0 || met >= options.count || steps_left == 0 {
-                break;
-            }
-        }
+            page.met += step.met;
+            step.cursor
+        });
         cursor = Position { shard, local }.cursor(shards);
     }
-    let reply = &mut *context.reply;
-    reply.array(2);
-    let mut digits = [0; INTEGER_TEXT_BYTES_MAX];
-    reply.bulk(format_u64(&mut digits, cursor));
-    reply.array(shown);
-    reply.append_range(&elements, 0, elements.position());
+    page.finish(context.reply, cursor);
     Ok(())
 }
 
