@@ -107,6 +107,15 @@ impl Set {
         }
     }
 
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Set::Integers(integers) => integers.is_empty(),
+            Set::Packed(packed) => packed.is_empty(),
+            Set::Table(table) => table.is_empty(),
+        }
+    }
+
     /// Becomes a table at once when `count` more members are coming and a small form would not hold so many.
     pub fn expect(&mut self, count: usize, limits: &SetLimits) {
         let is_too_much = match self {
@@ -423,11 +432,7 @@ impl Collection for Set {
     collection_conversions!(Set);
 
     fn is_empty(&self) -> bool {
-        match self {
-            Set::Integers(integers) => integers.is_empty(),
-            Set::Packed(packed) => packed.is_empty(),
-            Set::Table(table) => table.is_empty(),
-        }
+        self.is_empty()
     }
 
     fn encoding(&self) -> &'static str {
