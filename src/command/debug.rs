@@ -320,10 +320,13 @@ fn protocol(context: &mut Context<'_>) -> Result<(), CommandError> {
 /// Largest size Redis takes here: somewhat below 4 GiB.
 const PACKED_THRESHOLD_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
 
-/// Lists here have no such threshold: values that Redis would refuse are refused, others change nothing.
+/// Elements that long get nodes of their own; 0 leaves it to `list-max-listpack-size`.
 fn quicklist_packed_threshold(context: &mut Context<'_>) -> Result<(), CommandError> {
     match parse_memory(context.args.get(2)) {
-        Some(bytes) if bytes <= PACKED_THRESHOLD_BYTES_MAX => accept(context),
+        Some(bytes) if bytes <= PACKED_THRESHOLD_BYTES_MAX => {
+            context.server.list_plain_bytes_min.store(bytes as usize, Relaxed);
+            accept(context)
+        }
         _ => Err(CommandError::Text("ERR argument must be a memory value bigger than 1 and smaller than 4gb")),
     }
 }

@@ -3,11 +3,14 @@
 //! The algorithm is that of Redis' debug.c: what has no order is xor-ed together by its SHA-1, what has is fed back through
 //! SHA-1. Times of expiry do not count, only that there is one.
 
+use std::ops::ControlFlow;
+
 use sha1::{Digest as _, Sha1};
 
 use crate::keyspace::Keyspace;
 use crate::keyspace::entry::Entry;
 use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
+use crate::value::list::{End, Item, List};
 use crate::value::object::ObjectType;
 use crate::value::set::Set;
 
@@ -62,7 +65,18 @@ pub(super) fn mix_value(digest: &mut Digest, entry: &Entry<'_>) {
                 digest.xor(member.text(&mut [0; INTEGER_TEXT_BYTES_MAX]));
             }
         }
-        ObjectType::List | ObjectType::SortedSet | ObjectType::Hash | ObjectType::Stream => {}
+        ObjectType::List => {
+            if let Some(list) = entry.collection::<List>() {
+                list.walk(0, End::Back, |item| {
+                    match item {
+                        Item::Packed(element) => digest.mix(element.text(&mut [0; INTEGER_TEXT_BYTES_MAX])),
+                        Item::Plain(bytes) => digest.mix(bytes),
+                    }
+                    ControlFlow::Continue(())
+                });
+            }
+        }
+        ObjectType::SortedSet | ObjectType::Hash | ObjectType::Stream => {}
     }
     if entry.expire_at_ms().is_some() {
         digest.xor(b"!!expire!!");

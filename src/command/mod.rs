@@ -19,6 +19,7 @@ pub mod info;
 pub mod introspect;
 pub mod key;
 pub mod keys;
+pub mod list;
 pub mod request;
 pub mod scan_options;
 pub mod scatter;

@@ -69,6 +69,8 @@ pub struct ServerFacts {
     pub skip_checksums: AtomicBool,
     /// Scripts may run every command (DEBUG SET-DISABLE-DENY-SCRIPTS).
     pub scripts_may_all: AtomicBool,
+    /// Length from which an element of a list gets a node of its own (DEBUG QUICKLIST-PACKED-THRESHOLD); 0: as usual.
+    pub list_plain_bytes_min: AtomicUsize,
     /// What `replication_id` is made from.
     pub replication_seed: AtomicU64,
     /// The machine: "Linux 6.18.44 x86_64".
@@ -103,6 +105,7 @@ impl ServerFacts {
             cron_paused: AtomicBool::new(false),
             skip_checksums: AtomicBool::new(false),
             scripts_may_all: AtomicBool::new(false),
+            list_plain_bytes_min: AtomicUsize::new(0),
             replication_seed: AtomicU64::new(0),
             machine: String::new(),
             system_memory_bytes: 0,

@@ -77,6 +77,17 @@ impl<'a> Element<'a> {
         self == Element::Bytes(b"")
     }
 
+    /// Whether it has the text that `wanted` was made of; `self` may be an integer that came from outside as a string.
+    #[inline]
+    pub fn equals(self, wanted: Element<'_>) -> bool {
+        match (self, wanted) {
+            (Element::Integer(one), Element::Integer(other)) => one == other,
+            (Element::Bytes(one), Element::Bytes(other)) => one == other,
+            (Element::Bytes(bytes), Element::Integer(integer)) => number::parse_i64(bytes) == Some(integer),
+            (Element::Integer(_), Element::Bytes(_)) => false,
+        }
+    }
+
     /// Bytes it takes in a listpack.
     pub fn packed_bytes(self) -> usize {
         let body = match self {
@@ -377,7 +388,7 @@ impl Listpack {
         let mut at = from;
         while at < self.end() {
             let (element, body) = self.decoded(at);
-            if element == wanted || Self::is_text_of(element, wanted) {
+            if element.equals(wanted) {
                 return Some(at);
             }
             at += body + back_length_bytes(body);
@@ -389,15 +400,6 @@ impl Listpack {
             }
         }
         None
-    }
-
-    /// An integer that came from outside as a string.
-    #[inline]
-    fn is_text_of(element: Element<'_>, wanted: Element<'_>) -> bool {
-        match (element, wanted) {
-            (Element::Bytes(bytes), Element::Integer(integer)) => number::parse_i64(bytes) == Some(integer),
-            _ => false,
-        }
     }
 
     /// Puts an element before the one at `at` (or behind the last one, at `end()`). Returns its position, which is `at`.
@@ -440,6 +442,28 @@ impl Listpack {
         }
         self.splice(at, to, &[], -(removed as i64));
         removed
+    }
+
+    /// Removes all elements that `remove` says, in one pass; returns how many.
+    pub fn remove_where(&mut self, mut remove: impl FnMut(Element<'_>) -> bool) -> usize {
+        let (mut at, mut to, mut removed) = (HEADER_BYTES, HEADER_BYTES, 0);
+        while at < self.end() {
+            let (element, body) = self.decoded(at);
+            let next = at + body + back_length_bytes(body);
+            if remove(element) {
+                removed += 1;
+            } else {
+                if to < at {
+                    self.bytes.copy_within(at..next, to);
+                }
+                to += next - at;
+            }
+            at = next;
+        }
+        if removed > 0 {
+            self.splice(to, self.end(), &[], -removed);
+        }
+        removed as usize
     }
 
     /// Moves the elements from `at` on into a listpack of their own.
