@@ -29,5 +29,6 @@ pub mod spec;
 pub mod string;
 pub mod syntax;
 pub mod table;
+pub mod transaction;
 #[cfg(test)]
 pub mod testing;

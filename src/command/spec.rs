@@ -38,6 +38,21 @@ pub struct Scatter {
     pub unless: Option<PartHandler>,
 }
 
+/// The steps of a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Commands are queued from now on.
+    Multi,
+    /// They run.
+    Exec,
+    /// They do not.
+    Discard,
+    /// EXEC depends on these keys.
+    Watch,
+    /// No longer.
+    Unwatch,
+}
+
 /// Where a command runs.
 #[derive(Clone, Copy)]
 pub enum Run {
@@ -56,6 +71,8 @@ pub enum Run {
         /// Runs there.
         handler: KeyedHandler,
     },
+    /// A step of a transaction, done by the session: see `session/transaction`.
+    Transaction(Step),
     /// Read here, done by the session, the other cores, or the server.
     Control(ControlHandler),
     /// Only its subcommands do something.

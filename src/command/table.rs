@@ -28,6 +28,7 @@ const FAMILIES: &[&[Command]] = &[
     super::set::combine::COMMANDS,
     super::set::random::COMMANDS,
     super::set::read::COMMANDS,
+    super::transaction::COMMANDS,
     super::string::edit::COMMANDS,
     super::string::lcs::COMMANDS,
     super::string::number::COMMANDS,

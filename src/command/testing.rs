@@ -213,7 +213,7 @@ impl Harness {
         match &row.command.run {
             Run::Keyed(handler) | Run::AllShards(handler) | Run::OneShard { handler, .. } => handler(&mut context),
             Run::Scatter(scattered) => scatter::run_whole(scattered, &mut context),
-            Run::Session(_) | Run::Control(_) | Run::Container => panic!("{} writes no reply here", row.full_name),
+            Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => panic!("{} writes no reply here", row.full_name),
         }
     }
 

@@ -12,6 +12,7 @@ use super::free::Graveyard;
 use super::hash::{Key, KeyHasher};
 use super::hold::Holds;
 use super::wait::Waiters;
+use super::watch::Watchers;
 use crate::value::table::Table;
 
 /// When and how a command looks at keys. Time is read once per turn, above.
@@ -47,6 +48,12 @@ pub struct Database {
 impl Database {
     const fn new() -> Database {
         Database { keys: Table::new(), expires: Table::new(), expire_cursor: 0 }
+    }
+
+    /// Whether the key is there and its time has not come.
+    fn has_live(&self, key: &Key<'_>, now_ms: i64) -> bool {
+        // SAFETY: just found; nothing changes while the reference lives.
+        self.find(key).is_some_and(|pointer| !unsafe { pointer.entry() }.is_expired(now_ms))
     }
 
     /// Number of keys, those included that have expired but were not removed yet (as in Redis).
@@ -94,6 +101,8 @@ pub struct Keyspace {
     pub lfu: bool,
     /// Clients that wait for keys; none as long as nobody does.
     pub waiters: Option<Box<Waiters>>,
+    /// Clients that watch keys; none as long as nobody does.
+    pub watchers: Option<Box<Watchers>>,
 }
 
 // SAFETY: a keyspace owns everything its raw pointers refer to (entries are reachable only through its tables), so it
@@ -112,6 +121,7 @@ impl Keyspace {
             random: Random::new(seed),
             lfu: false,
             waiters: None,
+            watchers: None,
         }
     }
 
@@ -218,14 +228,12 @@ impl Keyspace {
 
     /// Takes an entry out of its tables, frees it and hands out its boxed value.
     pub(super) fn unlink_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) -> Option<Box<Value>> {
+        // SAFETY: still in the table, so alive.
+        let entry = unsafe { pointer.entry() };
+        self.report(database, entry.key());
         let hasher = &self.hasher;
         let rehash = |at| hash_of_entry(hasher, at);
         let tables = &mut self.databases[database as usize];
-        // SAFETY: still in the table, so alive.
-        let entry = unsafe { pointer.entry() };
-        if let Some(waiters) = &mut self.waiters {
-            waiters.signal(database, entry.key());
-        }
         if entry.expire_at_ms().is_some() {
             tables.expires.remove(hash, pointer.as_raw(), rehash);
         }
@@ -264,7 +272,11 @@ impl Keyspace {
     }
 
     /// Empties one database; what was in it is freed in slices. Returns the number of keys it had.
-    pub fn flush(&mut self, database: u32) -> usize {
+    pub fn flush(&mut self, database: u32, now_ms: i64) -> usize {
+        if let Some(watchers) = &mut self.watchers {
+            let (tables, hasher) = (&self.databases[database as usize], &self.hasher);
+            watchers.touch_where(database, |key| tables.has_live(&hasher.key(key), now_ms));
+        }
         let emptied = std::mem::replace(&mut self.databases[database as usize], Database::new());
         let count = emptied.len();
         self.graveyard.bury_index(emptied.expires);
@@ -277,11 +289,33 @@ impl Keyspace {
     }
 
     /// SWAPDB: this shard's part of exchanging two databases. The change is the server's; its command counts it once.
-    pub fn swap_databases(&mut self, one: u32, other: u32) {
+    pub fn swap_databases(&mut self, one: u32, other: u32, now_ms: i64) {
+        if let Some(watchers) = &mut self.watchers {
+            let (first, second) = (&self.databases[one as usize], &self.databases[other as usize]);
+            let hasher = &self.hasher;
+            // A watched key changes unless it is in neither.
+            let mut is_changed = |key: &[u8]| {
+                let key = hasher.key(key);
+                first.has_live(&key, now_ms) || second.has_live(&key, now_ms)
+            };
+            watchers.touch_where(one, &mut is_changed);
+            watchers.touch_where(other, &mut is_changed);
+        }
         self.databases.swap(one as usize, other as usize);
         if let Some(waiters) = &mut self.waiters {
             waiters.signal_all(one);
             waiters.signal_all(other);
+        }
+    }
+
+    /// A key was changed or is gone: whoever waits for it or watches it is told.
+    #[inline]
+    pub(super) fn report(&mut self, database: u32, key: &[u8]) {
+        if let Some(waiters) = &mut self.waiters {
+            waiters.signal(database, key);
+        }
+        if let Some(watchers) = &mut self.watchers {
+            watchers.touch(database, key);
         }
     }
 

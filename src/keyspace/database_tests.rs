@@ -63,7 +63,7 @@ fn a_flushed_database_is_freed_in_slices() {
     }
     keyspace.open(4, "other").set_string(b"stays", Expiry::Never);
     assert_eq!(keyspace.counters.changes, KEYS as u64 + 1);
-    assert_eq!(keyspace.flush(3), KEYS);
+    assert_eq!(keyspace.flush(3, 0), KEYS);
     assert_eq!(keyspace.counters.changes, 2 * KEYS as u64 + 1);
     assert!(keyspace.database(3).is_empty() && keyspace.database(3).expires_len() == 0);
     assert_eq!(keyspace.text(4, "other").as_deref(), Some("stays"));
@@ -88,8 +88,8 @@ fn databases_are_exchanged_with_their_expiries() {
     let mut keyspace = keyspace();
     keyspace.open(0, "a").set_string(b"zero", Expiry::At(NOW_MS + 7));
     keyspace.open(5, "b").set_string(b"five", Expiry::Never);
-    keyspace.swap_databases(0, 5);
-    keyspace.swap_databases(2, 2);
+    keyspace.swap_databases(0, 5, 0);
+    keyspace.swap_databases(2, 2, 0);
     assert_eq!(keyspace.text(5, "a").as_deref(), Some("zero"));
     assert_eq!(keyspace.expiry(5, "a"), Some(NOW_MS + 7));
     assert_eq!(keyspace.text(0, "b").as_deref(), Some("five"));
@@ -196,11 +196,11 @@ fn change(keyspace: &mut Keyspace, model: &mut Model, random: &mut Random) {
             }
         }
         9 if random.below(100) == 0 => {
-            keyspace.flush(database);
+            keyspace.flush(database, 0);
             model.retain(|(of, _), _| *of != database);
         }
         9 if random.below(20) == 0 => {
-            keyspace.swap_databases(0, 1);
+            keyspace.swap_databases(0, 1, 0);
             let swapped = std::mem::take(model).into_iter().map(|((of, key), held)| ((of ^ u32::from(of < 2), key), held));
             *model = swapped.collect();
         }

@@ -106,7 +106,7 @@ fn average_times_to_live() {
         volatile(&mut keyspace, &format!("key:{n}"), i64::MAX);
     }
     assert_eq!(keyspace.average_ttl_ms(0, 0), i64::MAX);
-    keyspace.flush(0);
+    keyspace.flush(0, 0);
     volatile(&mut keyspace, "short", NOW_MS + 100);
     volatile(&mut keyspace, "long", NOW_MS + 300);
     let average = keyspace.average_ttl_ms(0, NOW_MS);

@@ -11,6 +11,7 @@ pub mod free;
 pub mod hash;
 pub mod hold;
 pub mod wait;
+pub mod watch;
 pub mod write;
 
 pub use database::{Keyspace, KeyspaceCounters, Turn};

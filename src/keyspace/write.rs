@@ -342,10 +342,8 @@ impl KeyWrite<'_> {
 impl Drop for KeyWrite<'_> {
     fn drop(&mut self) {
         self.keyspace.counters.changes += u64::from(self.changes);
-        if self.changes > 0
-            && let Some(waiters) = &mut self.keyspace.waiters
-        {
-            waiters.signal(self.database, self.key.bytes);
+        if self.changes > 0 {
+            self.keyspace.report(self.database, self.key.bytes);
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod claim;
 pub mod clock;
 pub mod cpu;
 pub mod doorbell;
+pub mod flag;
 pub mod net;
 pub mod notify;
 pub mod open_files;

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use crate::client::ClientId;
 use crate::command::error::CommandError;
 use crate::command::request::{ClientFilter, ControlRequest};
-use crate::command::spec::Flags;
+use crate::command::spec::{Flags, Run, Step};
 use crate::command::table::Row;
 use crate::config::Setter;
+use crate::resp::reply::Reply;
 use crate::shard::call;
 use crate::shard::exchange::Event;
 use crate::shard::home::Runner;
@@ -17,7 +18,7 @@ use crate::shard::message::{Answer, Message, Question, QuestionKind};
 use super::block::Unblock;
 use super::core::Core;
 use super::multi::Operation;
-use super::state::{Session, SessionKey, Stall};
+use super::state::{Segment, Session, SessionKey, Stall};
 
 /// A question to all cores that waits for its answers.
 pub(super) struct Gather {
@@ -30,6 +31,8 @@ pub(super) struct Gather {
     reply: GatherReply,
     /// The asking client is one of those it wants closed: it gets its reply first.
     close_after: bool,
+    /// The reply goes into a gap of EXEC's.
+    in_exec: bool,
     discard: bool,
 }
 
@@ -137,13 +140,14 @@ impl Core {
     }
 
     /// A pause is on for this command.
-    pub(super) fn is_paused_for(&self, row: &Row) -> bool {
+    pub(super) fn is_paused_for(&self, session: &Session, row: &Row) -> bool {
         let until_ms = self.server.paused_until_ms.load(Ordering::Acquire);
         if until_ms <= self.clock.unix_ms() {
             return false;
         }
         let writes_only = self.server.paused_writes_only.load(Ordering::Relaxed);
-        !writes_only || row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::MAY_REPLICATE)
+        let writes = row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::MAY_REPLICATE);
+        !writes_only || writes || (matches!(row.command.run, Run::Transaction(Step::Exec)) && session.transaction_writes())
     }
 
     /// Lets paused sessions go on when the pause is over.
@@ -177,6 +181,7 @@ impl Core {
             ids: if let QuestionKind::List(filter) = &kind { filter.ids.clone() } else { Vec::new() },
             reply,
             close_after: false,
+            in_exec: session.in_exec,
             discard,
         };
         let operation = self.operations.insert(Operation::Gather(gather)) as u32;
@@ -184,7 +189,11 @@ impl Core {
             let question = Question { from: self.id as u16, operation, kind: kind.clone() };
             self.exchange.send(core, Message::Ask(Box::new(question)));
         }
-        session.stall = Stall::Operation;
+        if session.in_exec {
+            session.segments.push_back(Segment::Awaited(operation));
+        } else {
+            session.stall = Stall::Operation;
+        }
     }
 
     /// The answer; none when it cannot be told in this moment.
@@ -255,22 +264,38 @@ impl Core {
             unreachable!("matched above")
         };
         let Some(mut session) = self.take_session(gather.session) else { return };
-        if !gather.discard {
-            let stats = &self.server.cores[self.id];
-            let reply = session.reply();
-            match gather.reply {
-                GatherReply::Lines => reply.verbatim("txt", in_order(&mut gather).as_bytes()),
-                GatherReply::Count => reply.integer(gather.count),
-                GatherReply::OkOrNoClient if gather.count > 0 => reply.ok(),
-                GatherReply::OkOrNoClient => {
-                    call::write_error(reply, &CommandError::Text("ERR No such client"), stats);
+        session.closing |= gather.close_after;
+        if gather.in_exec {
+            let mut reply = Reply::new(session.client.protocol);
+            self.write_gathered(&mut gather, &mut reply);
+            for segment in &mut session.segments {
+                if matches!(segment, Segment::Awaited(of) if *of == operation) {
+                    *segment = Segment::Ready(std::mem::replace(&mut reply, Reply::new(session.client.protocol)));
                 }
             }
+            self.fill_gaps(&mut session);
+        } else {
+            self.write_gathered(&mut gather, session.reply());
         }
-        session.closing |= gather.close_after;
-        session.stall = Stall::None;
+        if !session.segments.iter().any(|segment| matches!(segment, Segment::Awaited(_))) {
+            session.stall = Stall::None;
+        }
         self.wake(session.key);
         self.put_session(session);
+    }
+
+    fn write_gathered(&self, gather: &mut Gather, reply: &mut Reply) {
+        if gather.discard {
+            return;
+        }
+        match gather.reply {
+            GatherReply::Lines => reply.verbatim("txt", in_order(gather).as_bytes()),
+            GatherReply::Count => reply.integer(gather.count),
+            GatherReply::OkOrNoClient if gather.count > 0 => reply.ok(),
+            GatherReply::OkOrNoClient => {
+                call::write_error(reply, &CommandError::Text("ERR No such client"), self.stats());
+            }
+        }
     }
 
     /// Looks at everything that came in from other cores. Whoever drives the core empties `woken` and `orders` then.
@@ -316,7 +341,9 @@ impl Core {
         }
         let now_ms = self.clock.unix_ms();
         self.close_idle(now_ms);
-        self.exchange.cron(&mut self.cron, now_ms, &self.clock, &self.server)
+        let stats = &self.server.cores[self.id];
+        let runner = Runner { now_ms, config: &self.config, server: &self.server, stats };
+        self.exchange.cron(&mut self.cron, &self.clock, &runner)
     }
 
     fn close_idle(&mut self, now_ms: i64) {

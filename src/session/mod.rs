@@ -15,3 +15,4 @@ pub mod route;
 pub mod run;
 mod sample;
 pub mod state;
+pub mod transaction;

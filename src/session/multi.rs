@@ -4,7 +4,7 @@
 use crate::command::args::Args;
 use crate::command::error::CommandError;
 use crate::command::scatter;
-use crate::command::spec::{Flags, Merge, Run, Scatter};
+use crate::command::spec::{Flags, Merge, Run, Scatter, Step};
 use crate::command::table::Row;
 use crate::keyspace::Keyspace;
 use crate::keyspace::hold::HoldId;
@@ -86,7 +86,7 @@ impl Core {
         let mut shards = shards;
         let mut taken = self.exchange.take_all(shards);
         while taken {
-            let missing = self.missing_for_waiters(None, row, args);
+            let missing = self.missing_boxes(session, row, args);
             if missing == 0 {
                 break;
             }
@@ -103,7 +103,7 @@ impl Core {
         self.count_one(session, row);
         if taken {
             let started_ns = self.clock.monotonic_ns();
-            self.run_direct(session, row, args, None, now_ms);
+            self.run_with_boxes(session, row, args, now_ms);
             let spent_ns = self.clock.monotonic_ns() - started_ns;
             self.stats().per_command[row.id].duration_ns.add(spent_ns);
             session.next += 1;
@@ -127,6 +127,22 @@ impl Core {
             self.borrow_boxes(session.key, row, shards);
         }
         session.stall = Stall::Operation;
+    }
+
+    /// Runs a command whose boxes are all in hand.
+    fn run_with_boxes(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>, now_ms: i64) {
+        match row.command.run {
+            Run::Transaction(step) => self.run_step(session, row, step, args, now_ms),
+            _ => self.run_direct(session, row, args, None, now_ms),
+        }
+    }
+
+    /// The shards, beyond those in hand, that a command needs for the sake of clients who wait for its keys.
+    fn missing_boxes(&self, session: &Session, row: &'static Row, args: Args<'_>) -> u64 {
+        match row.command.run {
+            Run::Transaction(Step::Exec) => self.missing_for_transaction(session),
+            _ => self.missing_for_waiters(None, row, args),
+        }
     }
 
     fn borrow_boxes(&mut self, session: SessionKey, row: &'static Row, shards: u64) {
@@ -193,7 +209,7 @@ impl Core {
     fn serve_borrower(&mut self, key: SessionKey, row: &'static Row, shards: u64, left: &mut usize) {
         let Some(mut session) = self.take_session(key) else { return };
         let missing = match &session.requests {
-            Some(requests) => self.missing_for_waiters(None, row, args_of(&session.buffer, requests, session.next)),
+            Some(requests) => self.missing_boxes(&session, row, args_of(&session.buffer, requests, session.next)),
             None => unreachable!("the session stalled at a command"),
         };
         if missing != 0 {
@@ -227,7 +243,7 @@ impl Core {
         let buffer = std::mem::take(&mut session.buffer);
         let now_ms = self.clock.unix_ms();
         let started_ns = self.clock.monotonic_ns();
-        self.run_direct(session, row, args_of(&buffer, &requests, session.next), None, now_ms);
+        self.run_with_boxes(session, row, args_of(&buffer, &requests, session.next), now_ms);
         let spent_ns = self.clock.monotonic_ns() - started_ns;
         self.stats().per_command[row.id].duration_ns.add(spent_ns);
         session.buffer = buffer;

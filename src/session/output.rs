@@ -44,6 +44,7 @@ impl Core {
                     let end = reply.position();
                     session.out.append_range(reply, 0, end);
                 }
+                Segment::Awaited(_) => return,
                 Segment::Remote { ticket, from, to, discard } => {
                     let index = *ticket as usize;
                     let entry = &mut self.tickets[index];

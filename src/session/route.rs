@@ -26,7 +26,7 @@ pub enum Route {
 #[inline]
 pub fn route(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
     match row.command.run {
-        Run::Session(_) | Run::Control(_) | Run::Container => Route::Session,
+        Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => Route::Session,
         Run::AllShards(_) => Route::Shards(all_shards(hasher.shards())),
         Run::OneShard { pick, .. } => Route::Shard { shard: pick(&args, hasher.shards()), hash: 0 },
         Run::Keyed(_) | Run::Scatter(_) => keyed(row, args, hasher),

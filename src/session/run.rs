@@ -6,7 +6,7 @@ use crate::command::args::Args;
 use crate::command::blocking::Waiting;
 use crate::command::context::{Context, Keyspaces, SessionContext};
 use crate::command::error::CommandError;
-use crate::command::spec::{Flags, Run};
+use crate::command::spec::{Flags, Run, Step};
 use crate::command::table::Row;
 use crate::keyspace::Turn;
 use crate::resp::reply::Reply;
@@ -32,6 +32,10 @@ pub(super) enum Stop {
     Paused,
     /// It concerns only its client, or the server.
     Session(&'static Row),
+    /// It waits in the queue of a transaction.
+    Queue(&'static Row),
+    /// A step of a transaction.
+    Transaction(&'static Row, Step),
     /// It needs several shards at once.
     Shards(&'static Row, u64),
 }
@@ -82,8 +86,18 @@ impl Core {
             if row.parent.is_none() {
                 session.last_row = Some(row);
             }
-            if pausing && self.is_paused_for(row) {
+            if session.queues(row) {
+                if row.flags.has(Flags::NO_MULTI) {
+                    const NOT_HERE: CommandError = CommandError::Text("ERR Command not allowed inside a transaction");
+                    return Some(Stop::Refused(NOT_HERE, Some(row)));
+                }
+                return Some(Stop::Queue(row));
+            }
+            if pausing && self.is_paused_for(session, row) {
                 return Some(Stop::Paused);
+            }
+            if let Run::Transaction(step) = row.command.run {
+                return Some(Stop::Transaction(row, step));
             }
             match route(row, args, &self.exchange.hasher) {
                 Route::Shard { shard, .. } if row.flags.has(Flags::BLOCKING) => return Some(Stop::Shards(row, 1 << shard)),
@@ -223,6 +237,7 @@ impl Core {
     fn run_alone(&mut self, session: &mut Session, stop: Stop, args: Args<'_>, now_ms: i64) {
         match stop {
             Stop::Refused(error, row) => {
+                session.abort_transaction();
                 if let Some(row) = row {
                     self.server.cores[self.id].per_command[row.id].rejected.add(1);
                 }
@@ -251,6 +266,8 @@ impl Core {
                 self.count_one(session, row);
                 self.run_session_command(session, row, args, now_ms);
             }
+            Stop::Queue(row) => self.queue_command(session, row, args),
+            Stop::Transaction(row, step) => self.transaction_step(session, row, step, args, now_ms),
             Stop::Shards(row, shards) => self.run_over_shards(session, row, args, shards, now_ms),
         }
     }
@@ -264,7 +281,19 @@ impl Core {
     /// A command that concerns only its client, or asks for something to be done.
     fn run_session_command(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>, now_ms: i64) {
         session.next += 1;
-        let mut discard = session.discards_reply();
+        let discard = session.discards_reply();
+        self.run_handler(session, row, args, now_ms, discard);
+    }
+
+    /// Runs a handler that works on the session, or asks for something.
+    pub(super) fn run_handler(
+        &mut self,
+        session: &mut Session,
+        row: &'static Row,
+        args: Args<'_>,
+        now_ms: i64,
+        mut discard: bool,
+    ) {
         // The handler works on the client and writes to the reply; both live in the session.
         let protocol = session.client.protocol;
         let mut reply = std::mem::replace(session.reply(), Reply::new(protocol));
@@ -291,6 +320,10 @@ impl Core {
         // These end CLIENT REPLY OFF and are the first to be answered again.
         if discard && matches!(row.full_name, "client|reply" | "reset") && result.is_ok() {
             discard = session.client.reply_mode == ReplyMode::Off;
+        }
+        if row.full_name == "reset" && result.is_ok() {
+            session.transaction = None;
+            session.watch = None;
         }
         let request = match result {
             Ok(request) => request,

@@ -7,6 +7,7 @@ use crate::command::table::Row;
 use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::{BigRead, ProtocolError, RequestParser, Requests};
 use super::block::Blocked;
+use super::transaction::{Transaction, Watch};
 use crate::stdx::limits::{LATE_PIECES_MAX, OUTPUT_BYTES_PAUSE, READ_BUFFER_BYTES};
 
 /// Names a session on its core: its slot and how often the slot was used before.
@@ -62,6 +63,8 @@ pub enum Segment {
         /// CLIENT REPLY OFF: thrown away.
         discard: bool,
     },
+    /// The reply of this operation, inside the reply of EXEC.
+    Awaited(u32),
 }
 
 /// One session.
@@ -96,6 +99,12 @@ pub struct Session {
     pub(super) remote_shards: u64,
     pub(super) batches_out: usize,
     pub(super) stall: Stall,
+    /// Commands queued since MULTI.
+    pub(super) transaction: Option<Box<Transaction>>,
+    /// Keys that EXEC depends on.
+    pub(super) watch: Option<Box<Watch>>,
+    /// The commands of a transaction are being run.
+    pub(super) in_exec: bool,
     /// Its wait for a key.
     pub(super) blocked: Option<Box<Blocked>>,
     /// Times in a row that the boxes for its command were not all there.
@@ -131,6 +140,9 @@ impl Session {
             remote_shards: 0,
             batches_out: 0,
             stall: Stall::None,
+            transaction: None,
+            watch: None,
+            in_exec: false,
             blocked: None,
             misses: 0,
             last_row: None,
@@ -189,7 +201,7 @@ impl Session {
     pub fn late_bytes(&self) -> usize {
         let bytes = |segment: &Segment| match segment {
             Segment::Ready(reply) => reply.len_bytes(),
-            Segment::Remote { .. } => 0,
+            Segment::Remote { .. } | Segment::Awaited(_) => 0,
         };
         self.segments.iter().map(bytes).sum()
     }

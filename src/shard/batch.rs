@@ -123,6 +123,12 @@ impl Batch {
         self.commands.len() >= BATCH_COMMANDS_MAX || self.buffer.len() >= BATCH_BYTES_MAX
     }
 
+    /// Bytes of memory the commands take.
+    pub fn memory_bytes(&self) -> usize {
+        let bigs: usize = self.bigs.iter().map(Bytes::len).sum();
+        self.buffer.capacity() + self.ranges.capacity() * size_of::<ArgRange>() + bigs
+    }
+
     /// Number of commands.
     pub fn len(&self) -> usize {
         self.commands.len()

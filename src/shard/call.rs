@@ -26,9 +26,9 @@ pub fn call(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> 
     result
 }
 
-/// Runs a command, without serving anybody.
+/// Runs a command, without serving anybody; whoever calls this serves afterwards (EXEC, `wait`).
 #[inline]
-pub(super) fn run_counted(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> Result<(), Panicked> {
+pub fn run_counted(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> Result<(), Panicked> {
     let start = context.reply.position();
     let result = match catch_unwind(AssertUnwindSafe(|| run(row, context))) {
         Ok(result) => result,
@@ -63,7 +63,9 @@ fn run(row: &'static Row, context: &mut Context<'_>) -> Result<(), CommandError>
     match &row.command.run {
         Run::Keyed(handler) | Run::AllShards(handler) | Run::OneShard { handler, .. } => handler(context),
         Run::Scatter(row) => scatter::run_whole(row, context),
-        Run::Session(_) | Run::Control(_) | Run::Container => unreachable!("these have no keyspace to run with"),
+        Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => {
+            unreachable!("these have no keyspace to run with")
+        }
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use crate::keyspace::Keyspace;
 use crate::keyspace::entry::EntryPointer;
 use crate::runtime::clock::Clock;
-use crate::stats::server::ServerFacts;
-
 use super::exchange::Exchange;
+use super::home::Runner;
+use super::wait;
 
 /// Longest time one round may spend on expiry and on freeing, each: 2 ms of every 100 ms, a fiftieth of the core.
 const ROUND_BUDGET_NS: u64 = 2_000_000;
@@ -18,17 +18,22 @@ const DUE_SHARE: usize = 4;
 /// Buckets of volatile keys looked at between two looks at the clock.
 const SLICES_PER_LOOK: usize = 16;
 
+/// Rounds between two sweeps of waits and watches that have ended: their number is bounded by what clients began meanwhile.
+const ROUNDS_PER_SWEEP: u32 = 16;
+
 /// Where the rounds go on.
 #[derive(Default)]
 pub struct Cron {
     database: u32,
     due: Vec<EntryPointer>,
+    rounds: u32,
 }
 
 impl Exchange {
     /// One round; true when it could not do all there was to do, so that the next one should come soon. Skipped when the
     /// box is out: whoever has it works with it.
-    pub fn cron(&mut self, cron: &mut Cron, now_ms: i64, clock: &Clock, server: &ServerFacts) -> bool {
+    pub fn cron(&mut self, cron: &mut Cron, clock: &Clock, runner: &Runner<'_>) -> bool {
+        let (now_ms, server) = (runner.now_ms, runner.server);
         let shard = self.core;
         if !self.take(shard) {
             self.put_all();
@@ -39,6 +44,12 @@ impl Exchange {
         keyspace.lfu = lfu;
         let expiry_behind =
             server.active_expire.load(Ordering::Relaxed) && expire_some(keyspace, cron, now_ms, clock);
+        cron.rounds = cron.rounds.wrapping_add(1);
+        if cron.rounds.is_multiple_of(ROUNDS_PER_SWEEP) {
+            sweep(keyspace);
+        }
+        // What has expired may be waited for.
+        wait::serve(&mut self.boxes, &self.hasher, runner);
         self.put_all();
         self.free_some(clock) || expiry_behind
     }
@@ -55,6 +66,16 @@ impl Exchange {
             self.put_all();
         }
         more
+    }
+}
+
+/// Removes waits and watches that have ended.
+fn sweep(keyspace: &mut Keyspace) {
+    if keyspace.waiters.as_mut().is_some_and(|waiters| waiters.sweep()) {
+        keyspace.waiters = None;
+    }
+    if keyspace.watchers.as_mut().is_some_and(|watchers| watchers.sweep()) {
+        keyspace.watchers = None;
     }
 }
 

@@ -74,6 +74,9 @@ pub const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// Read buffer a session keeps, in bytes. Beyond: given back once it is used up.
 pub const READ_BUFFER_BYTES_KEPT_MAX: usize = 64 * 1024;
 
+/// Keys one client may watch.
+pub const WATCHED_KEYS_MAX: usize = 1_000_000;
+
 /// Bytes read at a time from a client that waits for a key: mostly nothing comes until it is served.
 pub const READ_AHEAD_BYTES: usize = 4 * 1024;
 

@@ -166,8 +166,9 @@ fn check_flush_type(args: Args<'_>) -> Result<(), CommandError> {
 
 fn flush_one(context: &mut Context<'_>) -> Result<(), CommandError> {
     check_flush_type(context.args)?;
+    let now_ms = context.turn.now_ms;
     for (_, keyspace) in context.keyspaces.all() {
-        keyspace.flush(context.database);
+        keyspace.flush(context.database, now_ms);
     }
     context.reply.ok();
     Ok(())
@@ -175,9 +176,10 @@ fn flush_one(context: &mut Context<'_>) -> Result<(), CommandError> {
 
 fn flush_all(context: &mut Context<'_>) -> Result<(), CommandError> {
     check_flush_type(context.args)?;
+    let now_ms = context.turn.now_ms;
     for (_, keyspace) in context.keyspaces.all() {
         for database in 0..keyspace.databases_len() as u32 {
-            keyspace.flush(database);
+            keyspace.flush(database, now_ms);
         }
     }
     context.reply.ok();
@@ -197,8 +199,9 @@ fn swap(context: &mut Context<'_>) -> Result<(), CommandError> {
         number.ok_or(CommandError::DatabaseOutOfRange)
     };
     let (one, other) = (in_range(one)?, in_range(other)?);
+    let now_ms = context.turn.now_ms;
     for (_, keyspace) in context.keyspaces.all() {
-        keyspace.swap_databases(one, other);
+        keyspace.swap_databases(one, other, now_ms);
     }
     if let Some((_, first)) = context.keyspaces.all().next() {
         first.counters.changes += 1;

@@ -59,6 +59,9 @@ impl World {
             if keyspace.waiters.as_mut().is_some_and(|waiters| !waiters.sweep()) {
                 return Err(format!("a client waits for good in shard {shard}"));
             }
+            if keyspace.watchers.as_mut().is_some_and(|watchers| watchers.sweep()) {
+                keyspace.watchers = None;
+            }
             let held = !keyspace.holds.is_empty();
             if held || shelf.put(keyspace) == PutResult::Wanted {
                 return Err(format!("shard {shard} is left with held keys"));

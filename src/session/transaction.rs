@@ -1,0 +1,316 @@
+//! Transactions of one session: the queue of MULTI, the watched keys, and EXEC.
+//!
+//! EXEC runs with the boxes of all keys of the queued commands and of all watched keys in hand: when they lie on their
+//! shelves at once, else as a loan. So the check of the watched keys and all the commands are one step for everybody
+//! else. Clients that wait for keys are served when the last command is done.
+
+use std::sync::Arc;
+
+use crate::command::args::Args;
+use crate::command::blocking::Waiting;
+use crate::command::context::{Context, Keyspaces};
+use crate::command::error::CommandError;
+use crate::command::spec::{Flags, Run, Step};
+use crate::command::table::Row;
+use crate::keyspace::Turn;
+use crate::runtime::flag::Flag;
+use crate::shard::batch::Batch;
+use crate::shard::call;
+use crate::shard::wait;
+use crate::stdx::limits::WATCHED_KEYS_MAX;
+
+use super::core::Core;
+use super::route::{Route, route};
+use super::state::{Segment, Session, Stall};
+
+/// What a session has queued since MULTI.
+#[derive(Default)]
+pub struct Transaction {
+    queue: Batch,
+    /// A command could not be queued: EXEC refuses.
+    aborted: bool,
+    /// The shards of all queued commands, one bit each.
+    shards: u64,
+    /// One of them writes.
+    writes: bool,
+}
+
+impl Transaction {
+    /// Number of queued commands.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Nothing is queued.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Bytes of memory the queue takes.
+    pub fn memory_bytes(&self) -> usize {
+        self.queue.memory_bytes()
+    }
+}
+
+/// The keys a session watches.
+#[derive(Default)]
+pub struct Watch {
+    flag: Arc<Flag>,
+    keys: Vec<(u32, Box<[u8]>)>,
+    shards: u64,
+}
+
+impl Watch {
+    /// Number of watched keys.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// No key is watched.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// One of them was changed.
+    pub fn is_touched(&self) -> bool {
+        self.flag.is_raised()
+    }
+}
+
+impl Session {
+    /// Whether this command is queued instead of run.
+    #[inline]
+    pub(super) fn queues(&self, row: &Row) -> bool {
+        self.transaction.is_some()
+            && !matches!(row.command.run, Run::Transaction(_))
+            && !matches!(row.full_name, "quit" | "reset")
+    }
+
+    /// A command of the transaction was refused.
+    pub(super) fn abort_transaction(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.aborted = true;
+        }
+    }
+
+    /// The transaction has a command that writes.
+    pub(super) fn transaction_writes(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| transaction.writes)
+    }
+}
+
+impl Core {
+    /// Puts a command into the queue of its session's transaction.
+    pub(super) fn queue_command(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>) {
+        let discard = session.discards_reply();
+        let (protocol, database, touch) = (session.client.protocol, session.client.database, !session.client.no_touch);
+        let limit_bytes = self.config.get_u64(crate::param!("client-query-buffer-limit"));
+        let shards = match route(row, args, &self.exchange.hasher) {
+            Route::Session => 0,
+            Route::Shard { shard, .. } => 1 << shard,
+            Route::Shards(shards) => shards,
+        };
+        let Some(transaction) = &mut session.transaction else { unreachable!("only a session in MULTI queues") };
+        transaction.queue.push(row, args, 0..args.len(), database, 0, protocol, touch);
+        transaction.shards |= shards;
+        transaction.writes |= row.flags.has(Flags::WRITE) || row.flags.has(Flags::MAY_REPLICATE);
+        if transaction.memory_bytes() as u64 > limit_bytes {
+            // As Redis counts the queue to the query buffer.
+            session.over_limit = true;
+            session.requests = None;
+        }
+        session.next += 1;
+        if !discard {
+            session.reply().simple("QUEUED");
+        }
+    }
+
+    /// MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+    pub(super) fn transaction_step(
+        &mut self,
+        session: &mut Session,
+        row: &'static Row,
+        step: Step,
+        args: Args<'_>,
+        now_ms: i64,
+    ) {
+        match self.shards_of_step(session, step, args) {
+            Ok(0) => {
+                self.count_one(session, row);
+                self.run_step(session, row, step, args, now_ms);
+                session.next += 1;
+            }
+            Ok(shards) => self.run_over_shards(session, row, args, shards, now_ms),
+            Err(error) => {
+                self.count_one(session, row);
+                let stats = &self.server.cores[self.id];
+                stats.per_command[row.id].calls.add(1);
+                stats.per_command[row.id].failed.add(1);
+                if !session.discards_reply() {
+                    call::write_error(session.reply(), &error, stats);
+                }
+                session.next += 1;
+            }
+        }
+    }
+
+    /// The shards a step needs in hand, or what is wrong with it. A wrong EXEC ends its transaction.
+    fn shards_of_step(&self, session: &mut Session, step: Step, args: Args<'_>) -> Result<u64, CommandError> {
+        match (step, &session.transaction) {
+            (Step::Multi, Some(_)) => Err(CommandError::Text("ERR MULTI calls can not be nested")),
+            (Step::Watch, Some(_)) => Err(CommandError::Text("ERR WATCH inside MULTI is not allowed")),
+            (Step::Discard, None) => Err(CommandError::Text("ERR DISCARD without MULTI")),
+            (Step::Exec, None) => Err(CommandError::Text("ERR EXEC without MULTI")),
+            (Step::Exec, Some(transaction)) if transaction.aborted => {
+                session.transaction = None;
+                session.watch = None;
+                Err(CommandError::Text("EXECABORT Transaction discarded because of previous errors."))
+            }
+            (Step::Exec, Some(transaction)) => {
+                Ok(transaction.shards | session.watch.as_ref().map_or(0, |watch| watch.shards))
+            }
+            (Step::Watch, None) => {
+                if session.watch.as_ref().map_or(0, |watch| watch.len()) + args.len() > WATCHED_KEYS_MAX {
+                    return Err(CommandError::Text("ERR too many watched keys"));
+                }
+                Ok(args.iter_from(1).fold(0, |all, key| all | 1 << self.shard_of(key)))
+            }
+            (Step::Multi | Step::Discard | Step::Unwatch, _) => Ok(0),
+        }
+    }
+
+    fn shard_of(&self, key: &[u8]) -> usize {
+        self.exchange.hasher.shard_of(&self.exchange.hasher.key(key))
+    }
+
+    /// The shards, beyond those in hand, that the step needs for the sake of clients who wait for keys.
+    pub(super) fn missing_for_transaction(&self, session: &Session) -> u64 {
+        let Some(transaction) = &session.transaction else { return 0 };
+        let queue = &transaction.queue;
+        (0..queue.len())
+            .fold(0, |all, index| all | self.missing_for_waiters(None, queue.command(index).row, queue.args(index)))
+    }
+
+    /// Does a step whose boxes are in hand.
+    pub(super) fn run_step(
+        &mut self,
+        session: &mut Session,
+        row: &'static Row,
+        step: Step,
+        args: Args<'_>,
+        now_ms: i64,
+    ) {
+        let discard = session.discards_reply();
+        self.stats().per_command[row.id].calls.add(1);
+        match step {
+            Step::Multi => session.transaction = Some(Box::default()),
+            Step::Discard => {
+                session.transaction = None;
+                session.watch = None;
+            }
+            Step::Unwatch => session.watch = None,
+            Step::Watch => self.watch(session, args, now_ms),
+            Step::Exec => return self.exec(session, now_ms, discard),
+        }
+        if !discard {
+            session.reply().ok();
+        }
+    }
+
+    fn watch(&mut self, session: &mut Session, args: Args<'_>, now_ms: i64) {
+        let database = session.client.database;
+        let watch = session.watch.get_or_insert_default();
+        for bytes in args.iter_from(1) {
+            let key = self.exchange.hasher.key(bytes);
+            let shard = self.exchange.hasher.shard_of(&key);
+            let keyspace = self.exchange.boxes[shard].as_deref_mut().expect("the boxes of all watched keys are in hand");
+            // A key whose time has come already goes now; its going later would count as a change.
+            keyspace.peek(database, &key, Turn { now_ms, touch: false });
+            keyspace.watchers.get_or_insert_default().watch(database, bytes, &watch.flag);
+            watch.keys.push((database, bytes.into()));
+            watch.shards |= 1 << shard;
+        }
+        self.serve_waiters(now_ms);
+    }
+
+    fn exec(&mut self, session: &mut Session, now_ms: i64, discard: bool) {
+        let Some(transaction) = session.transaction.take() else { unreachable!("EXEC without MULTI was refused") };
+        if let Some(watch) = session.watch.take() {
+            for (database, bytes) in &watch.keys {
+                let key = self.exchange.hasher.key(bytes);
+                let shard = self.exchange.hasher.shard_of(&key);
+                let keyspace =
+                    self.exchange.boxes[shard].as_deref_mut().expect("the boxes of all watched keys are in hand");
+                // A watched key whose time has come is a changed key.
+                keyspace.peek(*database, &key, Turn { now_ms, touch: false });
+            }
+            if watch.is_touched() {
+                self.serve_waiters(now_ms);
+                if !discard {
+                    session.reply().null_array();
+                }
+                return;
+            }
+        }
+        let start = session.reply().position();
+        if !discard {
+            session.reply().array(transaction.queue.len());
+        }
+        session.in_exec = true;
+        for index in 0..transaction.queue.len() {
+            self.run_queued(session, &transaction.queue, index, now_ms, discard);
+        }
+        session.in_exec = false;
+        debug_assert!(!discard || session.reply().position() == start || !session.segments.is_empty());
+        if session.segments.iter().any(|segment| matches!(segment, Segment::Awaited(_))) {
+            session.stall = Stall::Operation;
+        }
+        self.stats().commands.add(transaction.queue.len() as u64);
+        self.serve_waiters(now_ms);
+    }
+
+    fn run_queued(&mut self, session: &mut Session, queue: &Batch, index: usize, now_ms: i64, discard: bool) {
+        let (row, args) = (queue.command(index).row, queue.args(index));
+        if let Run::Session(_) | Run::Control(_) = row.command.run {
+            return self.run_handler(session, row, args, now_ms, discard);
+        }
+        let only = match row.command.run {
+            Run::OneShard { pick, .. } => Some(pick(&args, self.exchange.shards())),
+            _ => None,
+        };
+        let (database, touch) = (session.client.database, !session.client.no_touch);
+        let reply = session.reply();
+        let start = reply.position();
+        let mut context = Context {
+            args,
+            reply,
+            keyspaces: Keyspaces::new(&mut self.exchange.boxes, &self.exchange.hasher, only),
+            database,
+            turn: Turn { now_ms, touch },
+            config: &self.config,
+            server: &self.server,
+            first_key: None,
+            command: row.full_name,
+            waiting: Waiting::Denied,
+            wait: None,
+        };
+        let result = call::run_counted(row, &mut context, &self.server.cores[self.id]);
+        if discard {
+            context.reply.truncate(start);
+        }
+        if result.is_err() {
+            session.killed = true;
+        }
+    }
+
+    /// Serves whoever waits for what was written with the boxes in hand.
+    fn serve_waiters(&mut self, now_ms: i64) {
+        let runner = crate::shard::home::Runner {
+            now_ms,
+            config: &self.config,
+            server: &self.server,
+            stats: &self.server.cores[self.id],
+        };
+        wait::serve(&mut self.exchange.boxes, &self.exchange.hasher, &runner);
+    }
+}
