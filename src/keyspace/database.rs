@@ -290,6 +290,7 @@ impl Keyspace {
 
     /// SWAPDB: this shard's part of exchanging two databases. The change is the server's; its command counts it once.
     pub fn swap_databases(&mut self, one: u32, other: u32, now_ms: i64) {
+        self.remove_stale_watched([one, other], now_ms);
         if let Some(watchers) = &mut self.watchers {
             let (first, second) = (&self.databases[one as usize], &self.databases[other as usize]);
             let hasher = &self.hasher;
@@ -306,6 +307,19 @@ impl Keyspace {
             waiters.signal_all(one);
             waiters.signal_all(other);
         }
+    }
+
+    /// Removes what has expired under the names of watched keys of two databases without telling their watchers: for them
+    /// nothing was there, and nothing is there after the exchange.
+    fn remove_stale_watched(&mut self, databases: [u32; 2], now_ms: i64) {
+        let Some(watchers) = self.watchers.take() else { return };
+        for key in databases.into_iter().flat_map(|database| watchers.keys(database)) {
+            let key = self.hasher.clone().key(key);
+            for database in databases {
+                self.find_live(database, &key, now_ms);
+            }
+        }
+        self.watchers = Some(watchers);
     }
 
     /// A key was changed or is gone: whoever waits for it or watches it is told.

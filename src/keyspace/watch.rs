@@ -48,6 +48,11 @@ impl Watchers {
         });
     }
 
+    /// The watched keys of a database.
+    pub fn keys(&self, database: u32) -> impl Iterator<Item = &[u8]> {
+        self.databases.get(database as usize).into_iter().flat_map(|keys| keys.keys().map(|key| &**key))
+    }
+
     /// Removes the flags of sessions that have forgotten them; true when none is left.
     pub fn sweep(&mut self) -> bool {
         for keys in &mut self.databases {
