@@ -5,6 +5,7 @@
 //! a file; what must happen elsewhere they return as data.
 
 pub mod args;
+pub mod bitmap;
 pub mod blocking;
 pub mod client;
 pub mod config;

@@ -6,6 +6,10 @@ use super::spec::{BeginSearch, Categories, Command, FindKeys, Flags, Run};
 
 /// Every family's rows.
 const FAMILIES: &[&[Command]] = &[
+    super::bitmap::bit::COMMANDS,
+    super::bitmap::combine::COMMANDS,
+    super::bitmap::field::COMMANDS,
+    super::bitmap::range::COMMANDS,
     super::client::COMMANDS,
     super::config::COMMANDS,
     super::connection::COMMANDS,

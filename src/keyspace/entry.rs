@@ -61,6 +61,18 @@ pub enum StringValue<'a> {
     Other,
 }
 
+impl StringValue<'_> {
+    /// The bytes; `scratch` receives the digits of an integer. None when the value is no string.
+    pub fn bytes<'s>(&'s self, scratch: &'s mut [u8; INTEGER_TEXT_BYTES_MAX]) -> Option<&'s [u8]> {
+        match self {
+            StringValue::Short(bytes) => Some(bytes),
+            StringValue::Integer(integer) => Some(number::format_i64(scratch, *integer)),
+            StringValue::Long(string) => Some(string.as_bytes()),
+            StringValue::Other => None,
+        }
+    }
+}
+
 /// What a new entry's value shall be.
 pub enum NewValue<'a> {
     /// A string of at most `INLINE_VALUE_BYTES_MAX` bytes.

@@ -155,20 +155,33 @@ impl KeyWrite<'_> {
     /// The string in a buffer of its own, for editing in place (`raw` in Redis' terms); an absent key becomes an empty
     /// string first. None when the key holds another type. The edit counts as a change.
     pub fn edit_string(&mut self) -> Option<&mut Vec<u8>> {
-        let boxed = match self.entry().map(|entry| entry.value()) {
-            Some(ValueRef::Boxed(Value::String(_))) => true,
-            Some(_) | None => false,
-        };
-        if !boxed {
-            let mut scratch = [0; number::INTEGER_TEXT_BYTES_MAX];
-            let bytes = match self.entry() {
-                Some(entry) => entry.string_bytes(&mut scratch)?.to_vec(),
-                None => Vec::new(),
-            };
-            self.set_value(LongString::Private(bytes).boxed(), Expiry::Keep);
-            self.changes -= 1;
-        }
+        self.become_raw()?;
         self.changes += 1;
+        self.boxed_string()
+    }
+
+    /// As `edit_string`, but nothing is counted: `changed` must tell what was.
+    pub fn raw_string(&mut self) -> Option<&mut Vec<u8>> {
+        self.become_raw()?;
+        self.boxed_string()
+    }
+
+    /// Gives the string a buffer of its own.
+    fn become_raw(&mut self) -> Option<()> {
+        if let Some(ValueRef::Boxed(value)) = self.entry().map(|entry| entry.value()) {
+            return matches!(value, Value::String(_)).then_some(());
+        }
+        let mut scratch = [0; number::INTEGER_TEXT_BYTES_MAX];
+        let bytes = match self.entry() {
+            Some(entry) => entry.string_bytes(&mut scratch)?.to_vec(),
+            None => Vec::new(),
+        };
+        self.set_value(LongString::Private(bytes).boxed(), Expiry::Keep);
+        self.changes -= 1;
+        Some(())
+    }
+
+    fn boxed_string(&mut self) -> Option<&mut Vec<u8>> {
         match self.pointer.as_mut()?.boxed_mut()? {
             Value::String(string) => Some(string.edit()),
             _ => None,

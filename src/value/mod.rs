@@ -4,6 +4,7 @@ pub mod member_hash;
 pub mod member_table;
 pub mod object;
 
+pub mod bits;
 pub mod hash;
 pub mod intset;
 pub mod lcs;
