@@ -19,6 +19,10 @@ const ORACLE: (u32, u32) = (7, 0);
 const ALLOWED: &[Allowed] = &[
     (
         &[
+            "bitcount",
+            "bitfield",
+            "bitfield_ro",
+            "bitpos",
             "client|kill",
             "client|list",
             "client|reply",
@@ -41,6 +45,7 @@ const ALLOWED: &[Allowed] = &[
     (&["client|pause"], "since", "7.2 names the first stable version instead of the unstable 2.9.50"),
     (&["client|setname", "config|resetstat", "config|rewrite"], "tips", "cluster tips came with 7.2"),
     (&["randomkey", "scan"], "tips", "the tip on merging replies came after 7.2"),
+    (&["bitop"], "syntax", "8.2 added four operations"),
     (&["msetnx"], "tips", "7.2 took its tips away: it cannot be split over nodes"),
     (&["psetex", "quit", "setex", "setnx"], "doc_flags", "deprecated by 7.2"),
     (&["psetex", "quit", "setex", "setnx"], "deprecated_since", "deprecated by 7.2, in part from an older version on"),

@@ -194,7 +194,20 @@ impl FieldType {
         bytes[at..at + touched].copy_from_slice(&changed.to_be_bytes()[..touched]);
     }
 
-    /// The number that is kept for `number`, and whether it had to be changed; none when that means failure.
+    /// The number that BITFIELD SET keeps for `number`.
+    pub fn fit_given(self, number: i64, overflow: Overflow) -> Option<i64> {
+        if !self.signed {
+            // A negative number for a type without a sign is a large one, as in Redis.
+            return self.fit((number as u64).into(), overflow);
+        }
+        // Redis compares what is left up to the largest number, which for the lowest numbers does not fit into 64 bits: these
+        // count as too large. We must do the same, because servers send this command to each other as it is.
+        let max = i64::MAX >> (64 - self.width);
+        let counts_as_large = self.width < 64 && max.checked_sub(number).is_none();
+        if counts_as_large && overflow == Overflow::Saturate { Some(max) } else { self.fit(number.into(), overflow) }
+    }
+
+    /// What is kept for a number; none when it does not fit and that means failure.
     pub fn fit(self, number: i128, overflow: Overflow) -> Option<i64> {
         let (min, max) = if self.signed {
             (-(1_i128 << (self.width - 1)), (1_i128 << (self.width - 1)) - 1)

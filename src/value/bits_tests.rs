@@ -129,6 +129,26 @@ fn what_does_not_fit() {
 }
 
 #[test]
+fn what_does_not_fit_when_it_is_given() {
+    use Overflow::{Saturate, Wrap};
+    let (i8_, u8_) = (FieldType { signed: true, width: 8 }, FieldType { signed: false, width: 8 });
+    let i64_ = FieldType { signed: true, width: 64 };
+    let table: &[(FieldType, i64, Overflow, i64)] = &[
+        (u8_, -1, Saturate, 255),
+        (u8_, -1, Wrap, 255),
+        (i8_, -129, Saturate, -128),
+        (i8_, i64::MIN + 128, Saturate, -128),
+        (i8_, i64::MIN + 127, Saturate, 127),
+        (i8_, i64::MIN, Saturate, 127),
+        (i8_, i64::MIN, Wrap, 0),
+        (i64_, i64::MIN, Saturate, i64::MIN),
+    ];
+    for (field, number, overflow, kept) in table {
+        assert_eq!(field.fit_given(*number, *overflow), Some(*kept), "{field:?} {number} {overflow:?}");
+    }
+}
+
+#[test]
 fn combinations_as_bit_by_bit() {
     use Operation::{And, AndOr, Diff, Diff1, Not, One, Or, Xor};
     bolero::check!().with_type::<Vec<Vec<u8>>>().for_each(|sources| {

@@ -131,6 +131,14 @@ const ODD_CURSORS: &[&str] = &[
     "7",
 ];
 
+/// Bits that are refused, and one far out.
+const ODD_BITS: &[&str] = &["-1", "20000", "4294967296", "9223372036854775807", "abc", "01", ""];
+
+const ODD_FIELDS: &[&str] = &["u64", "i65", "u0", "U8", "8", "", "u08", "i", "u8x"];
+
+/// None that makes redis-server's multiplication by the type's width overflow: what it then does is undefined.
+const ODD_PLACES: &[&str] = &["-1", "#-1", "#", "#abc", "4294967296", "#4294967296", "20000", "#1000"];
+
 const NAMES: &[&[u8]] = &[b"worker", b"a:b-c", b"", b"with space", b"line\n", b"\xff"];
 
 /// Empty requests; none of them is answered.
@@ -356,6 +364,12 @@ impl Generator {
             Kind::Db => self.mostly(92, 0..DATABASES as i64, ODD_DATABASES),
             Kind::Pattern => self.rng.pick(PATTERNS).to_vec(),
             Kind::Cursor => self.mostly(80, 0..1, ODD_CURSORS),
+            Kind::Bit => self.mostly(94, 0..300, ODD_BITS),
+            Kind::Field if self.rng.chance(50) => self.rng.pick(&["u8", "i8", "u4", "i64", "u63", "i16"]).as_bytes().to_vec(),
+            Kind::Field if self.rng.chance(5) => self.rng.pick(ODD_FIELDS).as_bytes().to_vec(),
+            Kind::Field => [self.rng.pick(&["u", "i"]).as_bytes(), &self.small(1..64)].concat(),
+            Kind::Place if self.rng.chance(40) => [&b"#"[..], &self.small(0..10)].concat(),
+            Kind::Place => self.mostly(94, 0..300, ODD_PLACES),
             Kind::Name => self.rng.pick(NAMES).to_vec(),
         }
     }

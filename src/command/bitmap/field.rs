@@ -227,9 +227,7 @@ fn write_all(
         let old = field.read(bytes, bit);
         let (kept, returns_old) = match action {
             Action::Get => (Some(old), true),
-            Action::Set(number) if field.signed => (field.fit(number.into(), overflow), true),
-            // A negative number for a type without a sign is a large one, as in Redis.
-            Action::Set(number) => (field.fit((number as u64).into(), overflow), true),
+            Action::Set(number) => (field.fit_given(number, overflow), true),
             Action::Increment(number) => (field.fit(i128::from(old) + i128::from(number), overflow), false),
         };
         let Some(new) = kept else {

@@ -4,12 +4,13 @@
 //! word with a capital letter stands for itself, a word of small letters for a kind of argument (see `Kind`), `[a|b]` for
 //! nothing or one of the alternatives, `(a|b)` for one of them, and `{a b}+` for one to four repetitions.
 
+mod bitmaps;
 mod connection;
 mod keys;
 mod strings;
 
 /// Every family's lines.
-const FAMILIES: &[&str] = &[strings::LINES, keys::LINES, connection::LINES];
+const FAMILIES: &[&str] = &[strings::LINES, keys::LINES, connection::LINES, bitmaps::LINES];
 
 /// What an argument is; `generate` draws the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,12 @@ pub enum Kind {
     Pattern,
     /// A SCAN cursor, mostly 0.
     Cursor,
+    /// A bit of a short string; never one that makes a huge string.
+    Bit,
+    /// An integer type of BITFIELD.
+    Field,
+    /// A place as BITFIELD takes it: a bit, or `#` and a number.
+    Place,
     /// A name as CLIENT SETNAME takes it, sometimes a bad one.
     Name,
 }
@@ -62,6 +69,9 @@ const KINDS: &[(&str, Kind)] = &[
     ("db", Kind::Db),
     ("pattern", Kind::Pattern),
     ("cursor", Kind::Cursor),
+    ("bit", Kind::Bit),
+    ("field", Kind::Field),
+    ("place", Kind::Place),
     ("name", Kind::Name),
 ];
 
