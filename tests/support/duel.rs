@@ -1,7 +1,7 @@
 //! Two servers side by side: every move is made on both, and their replies and states are compared.
 
 use super::client::Client;
-use super::compare::{Tolerance, agree, within};
+use super::compare::{SET_ENCODINGS, Tolerance, agree, within};
 use super::generate::{CONNECTIONS, DATABASES, Move, Request};
 use super::server::{Server, Target};
 use super::text::command_line;
@@ -256,20 +256,14 @@ impl Duel {
             }
             await_size(side, keys.len())?;
         }
-        let mut questions = Vec::new();
-        for key in &keys {
-            for (command, tolerance) in [
-                (&["TYPE"][..], None),
-                (&["OBJECT", "ENCODING"], None),
-                (&["PEXPIRETIME"], Some(Tolerance::Near(5000))),
-            ] {
-                questions.push((with_key(command, key, &[]), tolerance));
-            }
-        }
+        let questions: Vec<_> = keys.iter().map(|key| (with_key(&["TYPE"], key, &[]), None)).collect();
         let types = self.ask_and_compare(&questions)?;
         let mut questions = Vec::new();
-        for (key, kind) in keys.iter().zip(types.iter().step_by(3)) {
+        for (key, kind) in keys.iter().zip(&types) {
             let kind = kind.plain();
+            let encodings = (kind == b"set").then_some(SET_ENCODINGS);
+            questions.push((with_key(&["OBJECT", "ENCODING"], key, &[]), encodings));
+            questions.push((with_key(&["PEXPIRETIME"], key, &[]), Some(Tolerance::Near(5000))));
             if let Some((_, command, rest, ordered)) =
                 READERS.iter().find(|(name, ..)| name.as_bytes() == kind)
             {

@@ -312,6 +312,10 @@ impl Generator {
 
     /// Now and then: an argument too few or too many, the wrong kind, another case.
     fn mutate(&mut self, arguments: &mut Vec<Vec<u8>>) {
+        // What these do is decided by their arguments: a random member too many, or endless replies.
+        if [&b"SPOP"[..], b"SRANDMEMBER"].iter().any(|name| arguments[0].eq_ignore_ascii_case(name)) {
+            return;
+        }
         match self.rng.below(100) {
             0 => drop(arguments.pop()),
             1 => arguments.push(self.value(Kind::Value)),
@@ -322,7 +326,7 @@ impl Generator {
             3 if arguments.len() > 1 => {
                 let at = 1 + self.rng.below(arguments.len() as u64 - 1) as usize;
                 // Nothing that is a short expiry. As cursors, redis-server 7.0 takes "" and "-1", 7.2 and later do not.
-                let is_scan = arguments[0].eq_ignore_ascii_case(b"SCAN");
+                let is_scan = arguments[0].to_ascii_uppercase().ends_with(b"SCAN");
                 let odd = if is_scan { &["abc", "1x", "9223372036854775808"][..] } else { &["abc", "", "-1", "9223372036854775808"] };
                 arguments[at] = self
                     .rng
@@ -348,6 +352,7 @@ impl Generator {
         match kind {
             Kind::Key => self.rng.pick(KEYS).to_vec(),
             Kind::Value => self.string(),
+            Kind::Member => self.member(),
             Kind::Integer => self.mostly(70, -20..200, INTEGERS),
             Kind::Float if self.rng.chance(40) => {
                 let whole = self.rng.below(2000) as i64 - 1000;
@@ -425,6 +430,17 @@ impl Generator {
             3 => self.rng.pick(INTEGERS).as_bytes().to_vec(),
             4 | 5 => self.small(1..1_000_000_000),
             _ => self.small(4_102_444_800 * per_second..5_000_000_000 * per_second),
+        }
+    }
+
+    fn member(&mut self) -> Vec<u8> {
+        match self.rng.below(20) {
+            0..9 => self.small(-3..20),
+            9 => self.small(30_000..70_000),
+            10 => self.rng.pick(INTEGERS).as_bytes().to_vec(),
+            11 => vec![b'z'; 62 + self.rng.below(5) as usize],
+            12 => Vec::new(),
+            _ => vec![b'a' + self.rng.below(12) as u8],
         }
     }
 

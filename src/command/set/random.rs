@@ -152,7 +152,7 @@ mod tests {
             ("SRANDMEMBER x 3", "*0\r\n"),
             ("SPOP s 0", "*0\r\n"),
             ("SPOP s -1", "-ERR value is out of range, must be positive\r\n"),
-            ("SPOP s a", "-ERR value is not an integer or out of range\r\n"),
+            ("SPOP s a", "-ERR value is out of range, must be positive\r\n"),
             ("SPOP s 1 2", "-ERR syntax error\r\n"),
             ("SPOP s", "$1\r\n1\r\n"),
             ("EXISTS s", ":0\r\n"),

@@ -7,10 +7,18 @@
 mod bitmaps;
 mod connection;
 mod keys;
+mod sets;
 mod strings;
 
 /// Every family's lines.
-const FAMILIES: &[&str] = &[strings::LINES, keys::LINES, connection::LINES, bitmaps::LINES];
+#[rustfmt::skip]
+const FAMILIES: &[&str] = &[
+    bitmaps::LINES,
+    connection::LINES,
+    keys::LINES,
+    sets::LINES,
+    strings::LINES,
+];
 
 /// What an argument is; `generate` draws the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +27,8 @@ pub enum Kind {
     Key,
     /// A string: small and huge integers, floats, text, binary, empty, long.
     Value,
+    /// A member of a set, out of a small pool, so that sets share some.
+    Member,
     /// An integer argument, with the limits of 64 bits and non-integers among them.
     Integer,
     /// A float argument, likewise.
@@ -57,6 +67,7 @@ pub enum Kind {
 const KINDS: &[(&str, Kind)] = &[
     ("key", Kind::Key),
     ("value", Kind::Value),
+    ("member", Kind::Member),
     ("integer", Kind::Integer),
     ("float", Kind::Float),
     ("index", Kind::Index),
