@@ -65,9 +65,8 @@ fn spop(context: &mut Context<'_>) -> Result<(), CommandError> {
 }
 
 fn spop_several(context: &mut Context<'_>) -> Result<(), CommandError> {
-    let count = context.args.integer(2)?;
-    let count =
-        usize::try_from(count).map_err(|_| CommandError::Text("ERR value is out of range, must be positive"))?;
+    const NOT_POSITIVE: CommandError = CommandError::Text("ERR value is out of range, must be positive");
+    let count = context.args.integer(2).ok().and_then(|count| usize::try_from(count).ok()).ok_or(NOT_POSITIVE)?;
     let (limits, mut random) = (limits(context.config), source(context));
     let (mut key, reply) = context.open(1);
     let Some(set) = key.collection::<Set>()? else {
