@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 11] = [
+const UNITS: [&str; 12] = [
     "unit/type/string",
     "unit/type/incr",
+    "unit/type/set",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",

@@ -5,8 +5,9 @@ pub const LINES: &str = "
 6 PING [value]
 6 ECHO value
 12 SELECT db
+# SETNAME comes last, alone: 7.0 sets the name even if what follows is wrong, 7.2 and later only if all is right.
 2 HELLO [2|3|4|0] [SETNAME name]
-1 HELLO 3 [AUTH Default value] [SETNAME name]
+1 HELLO 3 [AUTH Default value]
 1 RESET
 1 AUTH [Default] value
 2 CLIENT GETNAME
