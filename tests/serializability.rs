@@ -43,7 +43,8 @@ fn play(client: &mut Client, number: usize, database: usize, seed: u64, ticks: &
         let called = tick();
         client.send_raw(&bytes)?;
         for call in &mut calls[first..] {
-            let reply = client.read()?;
+            let replies = (0..call.op.replies_len()).map(|_| client.read()).collect::<std::io::Result<Vec<_>>>()?;
+            let reply = call.op.reply_of(replies);
             call.called = called;
             call.returned = Some((tick(), reply));
         }

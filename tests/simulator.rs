@@ -13,7 +13,7 @@ use support::linearize::{CALLS_MAX, Verdict};
 use support::model::{DATABASES, KEYS_MAX, Op, encode, key_name, shares_a_key};
 use support::seeds::for_seeds;
 use support::text::encode_array;
-use support::value::parse;
+use support::value::{Value, parse};
 
 /// Seeds in CI.
 const SEEDS: u64 = 5_000;
@@ -32,6 +32,8 @@ struct Actor {
     selecting: bool,
     /// Indices of calls sent and not answered.
     open: Vec<usize>,
+    /// The first replies of a transaction.
+    replies: Vec<Value>,
     cut: bool,
 }
 
@@ -65,7 +67,7 @@ impl Run {
         for _ in 0..clients {
             world.connect(random.below(cores as u64) as usize);
             let left = 1 + random.below(CALLS_MAX as u64 / clients);
-            actors.push(Actor { database: 0, left, selecting: false, open: Vec::new(), cut: false });
+            actors.push(Actor { database: 0, left, selecting: false, open: Vec::new(), replies: Vec::new(), cut: false });
         }
         let keys = 2 + random.below(KEYS_MAX as u64 - 1) as usize;
         let generator = Generator::new(random.next_u64(), keys);
@@ -111,9 +113,15 @@ impl Run {
             if self.actors[client].open.is_empty() {
                 return Err(format!("client {client} got a reply to nothing: {reply}"));
             }
-            let call = self.actors[client].open.remove(0);
+            self.actors[client].replies.push(reply);
+            let call = self.actors[client].open[0];
+            if self.actors[client].replies.len() < self.history.calls[call].op.replies_len() {
+                continue;
+            }
+            self.actors[client].open.remove(0);
+            let replies = std::mem::take(&mut self.actors[client].replies);
             let at = self.tick();
-            self.history.calls[call].returned = Some((at, reply));
+            self.history.calls[call].returned = Some((at, self.history.calls[call].op.reply_of(replies)));
         }
     }
 

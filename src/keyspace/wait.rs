@@ -80,12 +80,15 @@ pub struct Waiters {
     entries: usize,
     /// Replies that leave when the box is put back.
     pub served: Vec<Served>,
+    /// Keys with a client whom another core was about to serve with another key, and may not have: they are signalled
+    /// anew when the box has been put back.
+    pub retries: Vec<(u32, Box<[u8]>)>,
 }
 
 impl Waiters {
     /// Nobody waits, nothing is to be sent.
     pub fn is_empty(&self) -> bool {
-        self.entries == 0 && self.served.is_empty()
+        self.entries == 0 && self.served.is_empty() && self.retries.is_empty()
     }
 
     /// Keys were written that somebody waits for.
@@ -178,7 +181,7 @@ impl Waiters {
                 !queue.is_empty()
             });
         }
-        self.entries == 0 && self.ready.is_empty() && self.served.is_empty()
+        self.is_empty() && self.ready.is_empty()
     }
 
     /// Keys that somebody waits for (INFO's `total_blocking_keys`).

@@ -21,6 +21,17 @@ pub enum Settle {
     Lost,
 }
 
+/// How an attempt to hold a claim ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hold {
+    /// It is held by us.
+    Won,
+    /// Somebody else holds it, and may let go of it.
+    Busy,
+    /// It is settled.
+    Settled,
+}
+
 /// See the file's head.
 #[derive(Debug, Default)]
 pub struct Claim(AtomicU8);
@@ -31,9 +42,13 @@ impl Claim {
         self.0.load(Ordering::Acquire) != SETTLED
     }
 
-    /// Holds the claim; false when somebody else holds or has settled it.
-    pub fn hold(&self) -> bool {
-        self.0.compare_exchange(OPEN, HELD, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    /// Holds the claim, if nobody else does.
+    pub fn hold(&self) -> Hold {
+        match self.0.compare_exchange(OPEN, HELD, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Hold::Won,
+            Err(HELD) => Hold::Busy,
+            Err(_) => Hold::Settled,
+        }
     }
 
     /// The holder settles it.
@@ -65,13 +80,14 @@ mod tests {
     #[test]
     fn one_wins() {
         let claim = Claim::default();
-        assert!(claim.hold());
-        assert!(!claim.hold());
+        assert_eq!(claim.hold(), Hold::Won);
+        assert_eq!(claim.hold(), Hold::Busy);
         assert_eq!(claim.settle(), Settle::Busy);
         claim.let_go();
         assert!(claim.is_open());
         assert_eq!(claim.settle(), Settle::Won);
         assert_eq!(claim.settle(), Settle::Lost);
-        assert!(!claim.hold() && !claim.is_open());
+        assert_eq!(claim.hold(), Hold::Settled);
+        assert!(!claim.is_open());
     }
 }

@@ -223,7 +223,8 @@ impl Core {
         for bytes in args.iter_from(1) {
             let key = self.exchange.hasher.key(bytes);
             let shard = self.exchange.hasher.shard_of(&key);
-            let keyspace = self.exchange.boxes[shard].as_deref_mut().expect("the boxes of all watched keys are in hand");
+            let keyspace =
+                self.exchange.boxes[shard].as_deref_mut().expect("the boxes of all watched keys are in hand");
             // A key whose time has come already goes now; its going later would count as a change.
             keyspace.peek(database, &key, Turn { now_ms, touch: false });
             keyspace.watchers.get_or_insert_default().watch(database, bytes, &watch.flag);

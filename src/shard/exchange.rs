@@ -157,7 +157,7 @@ impl Exchange {
     }
 
     pub(super) fn put(&mut self, shard: usize, mut keyspace: Box<Keyspace>) {
-        self.send_served(&mut keyspace);
+        self.send_served(shard, &mut keyspace);
         if self.meeting.shelves[shard].put(keyspace) == PutResult::Wanted {
             self.meeting.doorbells[shard].ring_if_parked();
         }
@@ -165,11 +165,14 @@ impl Exchange {
 
     /// Clients that were served while the box was in hand get their replies. Must be done before it leaves the hand.
     #[inline]
-    pub(super) fn send_served(&mut self, keyspace: &mut Keyspace) {
+    pub(super) fn send_served(&mut self, shard: usize, keyspace: &mut Keyspace) {
         let Some(waiters) = &mut keyspace.waiters else { return };
         debug_assert!(!waiters.has_ready(), "whoever writes serves");
         for served in std::mem::take(&mut waiters.served) {
             self.send(served.core as usize, Message::Served(Box::new(served)));
+        }
+        for (database, key) in std::mem::take(&mut waiters.retries) {
+            self.send(shard, Message::Signal { database, key });
         }
         if waiters.is_empty() {
             keyspace.waiters = None;
@@ -299,6 +302,7 @@ impl Exchange {
             match message {
                 Message::Batch(batch) => self.enqueue_batch(batch),
                 Message::Release(id) => self.home.enqueue_release(id),
+                Message::Signal { database, key } => self.home.enqueue_signal(database, key),
                 Message::Lend { to } => self.home.enqueue_loan(to),
                 Message::Returned(keyspace) => {
                     self.boxes[self.core] = Some(keyspace);
@@ -346,7 +350,7 @@ impl Exchange {
     pub fn return_borrowed(&mut self, shards: u64) {
         for shard in bits(shards) {
             let mut keyspace = self.boxes[shard].take().expect("borrowed boxes are in hand while the command runs");
-            self.send_served(&mut keyspace);
+            self.send_served(shard, &mut keyspace);
             self.send(shard, Message::Returned(keyspace));
         }
     }

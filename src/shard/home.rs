@@ -39,6 +39,7 @@ pub struct Runner<'a> {
 enum SecondPhase {
     Apply(Box<Batch>),
     Release(HoldId),
+    Signal { database: u32, key: Box<[u8]> },
 }
 
 /// How far a batch came.
@@ -94,6 +95,10 @@ impl Home {
 
     pub(super) fn enqueue_release(&mut self, id: HoldId) {
         self.second_phases.push_back(SecondPhase::Release(id));
+    }
+
+    pub(super) fn enqueue_signal(&mut self, database: u32, key: Box<[u8]>) {
+        self.second_phases.push_back(SecondPhase::Signal { database, key });
     }
 
     /// What is not done. For tests and the simulation.
@@ -169,7 +174,7 @@ impl Exchange {
 
     fn lend(&mut self, to: u16) {
         let mut keyspace = self.boxes[self.core].take().expect("the home side works with its box in hand");
-        self.send_served(&mut keyspace);
+        self.send_served(self.core, &mut keyspace);
         self.home.loans_queued -= 1;
         self.home.lent = true;
         self.send(to as usize, Message::Lent { keyspace, shard: self.core as u16 });
@@ -317,6 +322,12 @@ impl Exchange {
         self.home.waits_for_release = false;
         match phase {
             SecondPhase::Release(id) => self.own().holds.release(id),
+            SecondPhase::Signal { database, key } => {
+                if let Some(waiters) = &mut self.own().waiters {
+                    waiters.signal(database, &key);
+                }
+                wait::serve(&mut self.boxes, &self.hasher, runner);
+            }
             SecondPhase::Apply(mut batch) => {
                 let Run::Scatter(Scatter { part, .. }) = batch.command(0).row.command.run else {
                     unreachable!("only scattered commands have a second phase")

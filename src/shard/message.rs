@@ -48,6 +48,13 @@ pub enum Message {
         /// What came out.
         answer: Answer,
     },
+    /// To a shard's home core: look again at the clients that wait for this key.
+    Signal {
+        /// Its database.
+        database: u32,
+        /// The key.
+        key: Box<[u8]>,
+    },
     /// To a client's core: what it waited for.
     Served(Box<Served>),
     /// Paused clients may go on.

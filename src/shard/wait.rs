@@ -16,7 +16,7 @@ use crate::keyspace::wait::{OwnedArgs, Served, Waiter};
 use crate::keyspace::{KeyHasher, Keyspace, Turn};
 use crate::resp::reply::Reply;
 use crate::resp::request::ArgRange;
-use crate::runtime::claim::Claim;
+use crate::runtime::claim::{Claim, Hold};
 use crate::stats::core::CoreStats;
 
 use super::call::{self, Panicked};
@@ -171,13 +171,22 @@ fn args_of(waiter: &Waiter) -> Args<'_> {
 pub fn serve(boxes: &mut [Option<Box<Keyspace>>], hasher: &KeyHasher, runner: &Runner<'_>) {
     while let Some((shard, database, key)) = next_ready(boxes) {
         let Some(waiters) = boxes[shard].as_ref().and_then(|keyspace| keyspace.waiters.as_ref()) else { continue };
+        let mut again = false;
         for waiter in waiters.of_key(database, &key) {
-            if is_concerned(boxes, hasher, runner, &waiter, shard, &key) && waiter.claim.hold() {
-                serve_one(boxes, hasher, runner, shard, &waiter);
+            if !is_concerned(boxes, hasher, runner, &waiter, shard, &key) {
+                continue;
+            }
+            match waiter.claim.hold() {
+                Hold::Won => serve_one(boxes, hasher, runner, shard, &waiter),
+                Hold::Busy => again = true,
+                Hold::Settled => {}
             }
         }
         if let Some(waiters) = boxes[shard].as_deref_mut().and_then(|keyspace| keyspace.waiters.as_deref_mut()) {
             waiters.sweep_key(database, &key);
+            if again {
+                waiters.retries.push((database, key));
+            }
         }
     }
 }

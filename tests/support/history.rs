@@ -33,6 +33,13 @@ const KINDS: &[(&str, u64)] = &[
     ("swapdb", 1),
     ("dbsize", 1),
     ("flushall", 1),
+    ("rpush", 4),
+    ("lpop", 1),
+    ("lmove", 1),
+    ("blpop", 3),
+    ("blmove", 3),
+    ("exec", 4),
+    ("watch", 3),
 ];
 
 /// The first so many kinds run on one shard or scattered.
@@ -75,6 +82,18 @@ impl Generator {
         (0..1 + self.random.below(4)).map(|_| (self.key(), self.value())).collect()
     }
 
+    /// A command for the inside of a transaction.
+    fn simple_op(&mut self) -> Op {
+        match self.random.below(6) {
+            0 => Op::Get(self.key()),
+            1 => Op::Set(self.key(), self.value()),
+            2 => Op::Mget(self.keys()),
+            3 => Op::Mset(self.pairs()),
+            4 => Op::Rename(self.key(), self.key()),
+            _ => Op::Rpush(self.key(), vec![self.value()]),
+        }
+    }
+
     /// The next command.
     pub fn op(&mut self) -> Op {
         let mut drawn = self.random.below(self.weights.iter().map(|(_, weight)| weight).sum());
@@ -104,6 +123,13 @@ impl Generator {
             }
             "swapdb" => Op::Swapdb,
             "dbsize" => Op::Dbsize,
+            "rpush" => Op::Rpush(self.key(), (0..1 + self.random.below(2)).map(|_| self.value()).collect()),
+            "lpop" => Op::Lpop(self.key()),
+            "lmove" => Op::Lmove(self.key(), self.key()),
+            "blpop" => Op::Blpop(self.keys()),
+            "blmove" => Op::Blmove(self.key(), self.key()),
+            "exec" => Op::Exec((0..self.random.below(4)).map(|_| self.simple_op()).collect()),
+            "watch" => Op::Swap(self.key(), self.value()),
             _ => Op::Flushall,
         }
     }
@@ -143,8 +169,9 @@ impl History {
         linearize::check(State::default(), &spans, |state, index| {
             let call = &self.calls[index];
             let mut state = *state;
-            let reply = call.op.apply(&mut state, call.database, &mut values);
-            let fits = call.returned.as_ref().is_none_or(|(_, returned)| *returned == reply);
+            let returned = call.returned.as_ref().map(|(_, reply)| reply);
+            let reply = call.op.apply(&mut state, call.database, &mut values, returned);
+            let fits = returned.is_none_or(|returned| *returned == reply);
             fits.then_some(state)
         })
     }
