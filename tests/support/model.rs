@@ -278,14 +278,7 @@ impl Op {
                 self.apply_to_list(own, values, returned)
             }
             Op::Exec(ops) => Value::Array(ops.iter().map(|op| op.apply(state, database, values, None)).collect()),
-            Op::Swap(key, value) => {
-                let before = values.reply(own[*key]);
-                if returned.is_some_and(|reply| self.has_failed(reply)) {
-                    return Value::Array(vec![before, Value::NilArray]);
-                }
-                own[*key] = values.number(value.to_string().as_bytes());
-                Value::Array(vec![before, Value::Array(vec![ok()])])
-            }
+            Op::Swap(key, value) => self.apply_swap(&mut own[*key], *value, values, returned),
             Op::Get(key) => values.reply(own[*key]),
             Op::Set(key, value) => {
                 own[*key] = values.number(value.to_string().as_bytes());
@@ -341,6 +334,15 @@ impl Op {
             }
             Op::Rename(..) | Op::Renamenx(..) | Op::Copy { .. } => self.move_key(state, database),
         }
+    }
+
+    fn apply_swap(&self, slot: &mut u32, value: u64, values: &mut Values, returned: Option<&Value>) -> Value {
+        let before = values.reply(*slot);
+        if returned.is_some_and(|reply| self.has_failed(reply)) {
+            return Value::Array(vec![before, Value::NilArray]);
+        }
+        *slot = values.number(value.to_string().as_bytes());
+        Value::Array(vec![before, Value::Array(vec![ok()])])
     }
 
     /// A blocking command that meets a string fails when it is called or served, and passes it over while it waits; so
