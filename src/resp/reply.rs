@@ -275,6 +275,16 @@ impl Reply {
         self.bytes.len() + self.shared_bytes
     }
 
+    /// Bytes allocated for the reply's own bytes.
+    pub fn capacity_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Strings kept by reference: how many, and their bytes.
+    pub fn shared(&self) -> (usize, usize) {
+        (self.shared.len(), self.shared_bytes)
+    }
+
     /// Empties the reply; capacity beyond `REPLY_BYTES_KEPT_MAX` is given back.
     pub fn clear(&mut self) {
         self.bytes.clear();

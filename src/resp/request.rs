@@ -99,6 +99,13 @@ impl Requests {
         }
     }
 
+    /// Bytes it takes of memory, arguments with buffers of their own included.
+    pub fn memory_bytes(&self) -> usize {
+        self.args.capacity() * size_of::<ArgRange>()
+            + self.commands.capacity() * size_of::<CommandSpan>()
+            + self.bigs.iter().map(Bytes::len).sum::<usize>()
+    }
+
     fn push_command(&mut self, first_arg: usize, bytes: u64) {
         self.commands.push(CommandSpan {
             first_arg: first_arg as u32,
@@ -204,6 +211,11 @@ impl BigRead {
     /// Bytes that have arrived.
     pub fn received(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// Bytes allocated for it.
+    pub fn capacity_bytes(&self) -> usize {
+        self.buffer.capacity()
     }
 
     /// Bytes that have not arrived, the argument's CRLF included.
@@ -331,6 +343,12 @@ impl RequestParser {
         self.missing = self.missing.saturating_sub(1);
         self.args.push(ArgRange::big(self.bigs.len()));
         self.bigs.push(argument);
+    }
+
+    /// Bytes of the unfinished request's arguments that have been read: in the read buffer, and in buffers of their own.
+    pub fn argument_bytes(&self) -> (usize, usize) {
+        let in_buffer = self.args.iter().map(|arg| arg.len as usize).sum();
+        (in_buffer, self.bigs.iter().map(Bytes::len).sum())
     }
 
     /// A new request; its first byte is a star.

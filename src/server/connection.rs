@@ -236,13 +236,17 @@ where
     });
     let Some((buffer, room)) = lent else { return Err(std::io::ErrorKind::NotConnected.into()) };
     let len = buffer.len();
+    if let Some(session) = worker.core().session(link.key) {
+        session.buffer_lent = (len, buffer.capacity());
+    }
     let end = len + room;
     let (result, slice) = input.read(buffer.slice_mut(len..end)).await;
     let buffer = slice.into_inner();
-    if let Some(session) = worker.core().session(link.key)
-        && let Some(big) = &mut session.big
-    {
-        big.take_back(buffer);
+    if let Some(session) = worker.core().session(link.key) {
+        session.buffer_lent = (0, 0);
+        if let Some(big) = &mut session.big {
+            big.take_back(buffer);
+        }
     }
     result
 }
@@ -270,7 +274,7 @@ where
     S: AsyncWriteRent,
 {
     let (bytes, shared) = match worker.core().session(link.key) {
-        Some(session) if !session.out.is_empty() && !session.killed => session.out.take_parts(),
+        Some(session) if !session.out.is_empty() && !session.killed => session.take_output(),
         _ => return false,
     };
     let total = bytes.len() + shared.iter().map(|(_, large)| large.len()).sum::<usize>();
@@ -285,7 +289,7 @@ where
     core.stats().bytes_out.add(total as u64);
     if let Some(session) = core.session(link.key) {
         session.client.bytes_out += total as u64;
-        session.out.give_back(buffer);
+        session.output_sent(buffer);
         if result.is_err() {
             session.killed = true;
             session.out.clear();

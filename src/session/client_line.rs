@@ -25,14 +25,13 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
         flags.push('N');
     }
     let mut line = String::new();
-    let output = session.out.len_bytes();
-    let (buffer_len, buffer_capacity) = session.buffer_bytes();
+    let memory = session.memory(now_ms);
     // Writing to a String cannot fail.
     let _ = writeln!(
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 watch=0 \
-         qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs={} rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={} user=default \
-         redir=-1 resp={} lib-name={} lib-ver={}",
+         qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={} cmd={} \
+         user=default redir=-1 resp={} lib-name={} lib-ver={}",
         client.id,
         client.address,
         client.local_address,
@@ -42,11 +41,16 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
         (now_ms - client.last_used_ms) / 1000,
         flags,
         client.database,
-        buffer_len,
-        buffer_capacity - buffer_len,
-        output,
-        output,
-        buffer_capacity + output + std::mem::size_of::<Session>(),
+        memory.query,
+        memory.query_free,
+        memory.arguments,
+        memory.reply_buffer,
+        memory.reply_peak,
+        memory.output,
+        memory.output_pieces,
+        memory.output_list,
+        memory.total,
+        if session.is_sending() { "rw" } else { "r" },
         client.last_command,
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
         text(&client.library_name),

@@ -50,6 +50,7 @@ pub(super) fn args_of<'a>(buffer: &'a [u8], requests: &'a Requests, index: usize
 impl Core {
     /// Runs parsed commands from `session.next` on, window by window, until they are done or the session stalls.
     pub(super) fn run(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests, now_ms: i64) {
+        session.argument_bytes = 0;
         while session.next < requests.commands.len()
             && session.stall == Stall::None
             && !session.closing
@@ -235,6 +236,7 @@ impl Core {
 
     /// Runs the command that ended a window.
     fn run_alone(&mut self, session: &mut Session, stop: Stop, args: Args<'_>, now_ms: i64) {
+        session.argument_bytes = (0..args.len()).map(|at| args.get(at).len()).sum();
         match stop {
             Stop::Refused(error, row) => {
                 session.abort_transaction();

@@ -10,6 +10,8 @@ use super::block::Blocked;
 use super::transaction::{Transaction, Watch};
 use crate::stdx::limits::{LATE_PIECES_MAX, OUTPUT_BYTES_PAUSE, READ_BUFFER_BYTES};
 
+use super::memory::Sending;
+
 /// Names a session on its core: its slot and how often the slot was used before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct SessionKey {
@@ -75,8 +77,12 @@ pub struct Session {
     pub client: Client,
     /// Bytes received and not yet used up. Given to the kernel while a read is under way.
     pub buffer: Vec<u8>,
-    /// Length and capacity of the buffer while the kernel has it, else zeros. For CLIENT LIST.
+    /// Length and capacity of the buffer (or of the big argument's) while the kernel has it, else zeros. For CLIENT LIST.
     pub buffer_lent: (usize, usize),
+    /// What the kernel has of the replies. For CLIENT LIST.
+    pub(super) sending: Sending,
+    /// Bytes of the arguments of the command that runs alone or waits. For CLIENT LIST.
+    pub(super) argument_bytes: usize,
     /// A large argument being read into its own buffer.
     pub big: Option<BigRead>,
     pub(super) parser: RequestParser,
@@ -127,6 +133,8 @@ impl Session {
             client,
             buffer: Vec::with_capacity(READ_BUFFER_BYTES),
             buffer_lent: (0, 0),
+            sending: Sending::default(),
+            argument_bytes: 0,
             big: None,
             parser: RequestParser::default(),
             requests: None,
@@ -227,11 +235,6 @@ impl Session {
     /// Why it does not go on.
     pub fn stall(&self) -> Stall {
         self.stall
-    }
-
-    /// Length and capacity of the read buffer, wherever it is.
-    pub fn buffer_bytes(&self) -> (usize, usize) {
-        (self.buffer.len() + self.buffer_lent.0, self.buffer.capacity() + self.buffer_lent.1)
     }
 
     /// All commands received so far are done and their replies are in `out`.
