@@ -107,7 +107,7 @@ impl Bench {
                 reply: &mut self.reply,
                 keyspaces: Keyspaces::new(&mut self.boxes, &self.hasher, Some(0)),
                 database: 0,
-                turn: Turn { now_ms: NOW_MS, touch: true },
+                turn: Turn::at(NOW_MS, true),
                 config: &self.config,
                 server: &self.server,
                 first_key: Some((1, hash)),

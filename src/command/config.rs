@@ -107,6 +107,7 @@ fn resetstat(context: &mut Context<'_>) -> Result<(), CommandError> {
     for (_, keyspace) in context.keyspaces.all() {
         let changes = keyspace.counters.changes;
         keyspace.counters = crate::keyspace::KeyspaceCounters { changes, ..Default::default() };
+        keyspace.graveyard.freed_objects = 0;
     }
     context.reply.ok();
     Ok(())

@@ -1,5 +1,11 @@
 //! INFO: one function per section over facts that are collected first. Every field of Redis 7.4 is there under its name,
-//! with our value, or 0 (or "no", "ok") where there is nothing behind it in this server.
+//! with our value, or 0 (or "no", "ok") where what it counts does not exist in this server: forks, active defragmentation,
+//! threads for I/O, buffers that the cron resizes, modules.
+//!
+//! A few fields mean the nearest thing: `eventloop_duration_sum` is the processor time of the process (its threads do
+//! nothing but their loops), an `eventloop_cycle` is a turn of one core's loop, `allocator_active` and
+//! `allocator_resident` are the resident memory that belongs to no file, `server_time_usec` is the turn's clock, which
+//! counts milliseconds.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
@@ -10,9 +16,9 @@ use crate::keyspace::KeyspaceCounters;
 use crate::stats::core::{CommandCounters, CoreStats};
 use crate::stats::memory;
 use crate::stats::server::{REDIS_VERSION, RINGFORT_VERSION, ServerFacts};
+use crate::stdx::limits::CRON_ROUNDS_PER_SECOND;
 
 use super::context::Context;
-use super::spec::Flags;
 use super::table::{Row, TABLE};
 
 /// A section: the names that ask for it, its heading, whether INFO without arguments shows it, and what writes it.
@@ -39,7 +45,7 @@ const SECTIONS: &[Section] = &[
     section(&["modules", "module_list"], "Modules", true, |_, _| {}),
     section(&["commandstats"], "Commandstats", false, command_stats),
     section(&["errorstats"], "Errorstats", true, error_stats),
-    section(&["latencystats"], "Latencystats", false, |_, _| {}),
+    section(&["latencystats"], "Latencystats", false, latency_stats),
     section(&["cluster"], "Cluster", true, |page, _| page.line("cluster_enabled", 0)),
     section(&["ringfort"], "Ringfort", true, ringfort),
     section(&["keyspace"], "Keyspace", true, keyspace),
@@ -63,6 +69,8 @@ struct Facts<'a> {
     counters: KeyspaceCounters,
     table_bytes: usize,
     pending_objects: usize,
+    freed_objects: u64,
+    shards: usize,
 }
 
 /// The text as it grows.
@@ -120,6 +128,8 @@ fn collect<'a>(context: &mut Context<'a>) -> Facts<'a> {
         counters: KeyspaceCounters::default(),
         table_bytes: 0,
         pending_objects: 0,
+        freed_objects: 0,
+        shards: context.keyspaces.shards(),
     };
     for (_, keyspace) in context.keyspaces.all() {
         let counters = keyspace.counters;
@@ -127,7 +137,11 @@ fn collect<'a>(context: &mut Context<'a>) -> Facts<'a> {
         facts.counters.misses += counters.misses;
         facts.counters.expired_keys += counters.expired_keys;
         facts.counters.changes += counters.changes;
+        facts.counters.stale_share += counters.stale_share;
+        facts.counters.expiry_cut_short += counters.expiry_cut_short;
+        facts.counters.expiry_ns += counters.expiry_ns;
         facts.pending_objects += keyspace.graveyard.pending_objects();
+        facts.freed_objects += keyspace.graveyard.freed_objects;
         facts.databases.resize(keyspace.databases_len(), DatabaseFacts::default());
         for (index, sum) in facts.databases.iter_mut().enumerate() {
             let average_ms = keyspace.average_ttl_ms(index as u32, now_ms);
@@ -149,7 +163,7 @@ fn server(page: &mut Page, facts: &Facts<'_>) {
     page.line("ringfort_version", RINGFORT_VERSION);
     page.line("redis_git_sha1", "00000000");
     page.line("redis_git_dirty", 0);
-    page.line("redis_build_id", "0000000000000000");
+    page.line("redis_build_id", &server.build_id);
     page.line("redis_mode", "standalone");
     page.line("os", &server.machine);
     page.line("arch_bits", usize::BITS);
@@ -165,22 +179,21 @@ fn server(page: &mut Page, facts: &Facts<'_>) {
     page.line("server_time_usec", facts.now_ms * 1000);
     page.line("uptime_in_seconds", uptime_s);
     page.line("uptime_in_days", uptime_s / (24 * 3600));
-    page.line("hz", config.get_i64(crate::param!("hz")));
+    page.line("hz", CRON_ROUNDS_PER_SECOND);
     page.line("configured_hz", config.get_i64(crate::param!("hz")));
     page.line("lru_clock", (facts.now_ms / 1000) & 0x00ff_ffff);
     page.line("executable", &server.executable);
     page.line("config_file", &server.config_file);
     page.line("io_threads_active", 0);
-    let mut listener = 0;
+    // Redis numbers them by kind.
     if tcp_port != 0 {
         let binds: String =
             config.bind().map(|address| format!("bind={},", String::from_utf8_lossy(address))).collect();
         page.line("listener0", format_args!("name=tcp,{binds}port={tcp_port}"));
-        listener = 1;
     }
     let unix_socket = config.get_str(crate::param!("unixsocket"));
     if !unix_socket.is_empty() {
-        page.line(&format!("listener{listener}"), format_args!("name=unix,bind={unix_socket}"));
+        page.line("listener1", format_args!("name=unix,bind={unix_socket}"));
     }
 }
 
@@ -188,7 +201,9 @@ fn clients(page: &mut Page, facts: &Facts<'_>) {
     page.line("connected_clients", facts.server.clients.load(Relaxed));
     page.line("cluster_connections", 0);
     page.line("maxclients", facts.config.get_i64(crate::param!("maxclients")));
-    page.zeros(&["client_recent_max_input_buffer", "client_recent_max_output_buffer"]);
+    let largest = |of: fn(&CoreStats) -> u64| facts.server.cores.iter().map(of).max().unwrap_or(0);
+    page.line("client_recent_max_input_buffer", largest(|core| core.client_input_bytes_max.get()));
+    page.line("client_recent_max_output_buffer", largest(|core| core.client_output_bytes_max.get()));
     page.line("blocked_clients", facts.server.sum(|core| core.blocked.get()));
     page.zeros(&[
         "tracking_clients",
@@ -209,8 +224,10 @@ fn memory_section(page: &mut Page, facts: &Facts<'_>) {
     let used = memory::used_bytes() as u64;
     let peak = memory::peak_bytes() as u64;
     let rss = facts.server.samples.rss_bytes.load(Relaxed);
+    let heap = facts.server.samples.rss_anonymous_bytes.load(Relaxed);
     let startup = facts.server.memory_startup_bytes.load(Relaxed) as u64;
-    let overhead = (startup + facts.table_bytes as u64).min(used);
+    let clients = facts.server.sum(|core| core.clients_bytes.get());
+    let overhead = (startup + facts.table_bytes as u64 + clients).min(used);
     page.size("used_memory", used);
     page.size("used_memory_rss", rss);
     page.size("used_memory_peak", peak);
@@ -220,8 +237,8 @@ fn memory_section(page: &mut Page, facts: &Facts<'_>) {
     page.line("used_memory_dataset", used - overhead);
     page.line("used_memory_dataset_perc", percent(used - overhead, used.saturating_sub(startup)));
     page.line("allocator_allocated", used);
-    page.line("allocator_active", rss);
-    page.line("allocator_resident", rss);
+    page.line("allocator_active", heap);
+    page.line("allocator_resident", heap);
     page.line("allocator_muzzy", 0);
     page.size("total_system_memory", facts.server.system_memory_bytes);
     page.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
@@ -238,29 +255,27 @@ fn memory_section(page: &mut Page, facts: &Facts<'_>) {
     page.size("used_memory_scripts", 0);
     page.size("maxmemory", facts.config.get_u64(crate::param!("maxmemory")));
     page.line("maxmemory_policy", facts.config.get_word(crate::param!("maxmemory-policy")));
-    let ratio = format!("{:.2}", rss as f64 / used.max(1) as f64);
-    let extra = rss as i64 - used as i64;
-    page.line("allocator_frag_ratio", &ratio);
-    page.line("allocator_frag_bytes", extra.max(0));
-    page.line("allocator_rss_ratio", "1.00");
-    page.line("allocator_rss_bytes", 0);
-    page.line("rss_overhead_ratio", "1.00");
-    page.line("rss_overhead_bytes", 0);
-    page.line("mem_fragmentation_ratio", &ratio);
-    page.line("mem_fragmentation_bytes", extra);
+    for (name, whole, part) in [
+        ("allocator_frag", heap, used),
+        ("allocator_rss", heap, heap),
+        ("rss_overhead", rss, heap),
+        ("mem_fragmentation", rss, used),
+    ] {
+        let _ = write!(page.text, "{name}_ratio:{:.2}\r\n", whole as f64 / part.max(1) as f64);
+        let _ = write!(page.text, "{name}_bytes:{}\r\n", whole as i64 - part as i64);
+    }
     page.zeros(&[
         "mem_not_counted_for_evict",
         "mem_replication_backlog",
         "mem_total_replication_buffers",
         "mem_clients_slaves",
-        "mem_clients_normal",
-        "mem_cluster_links",
-        "mem_aof_buffer",
     ]);
-    page.line("mem_allocator", "mimalloc");
+    page.line("mem_clients_normal", clients);
+    page.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
+    page.line("mem_allocator", memory::HEAP_NAME);
     page.zeros(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
     page.line("lazyfree_pending_objects", facts.pending_objects);
-    page.line("lazyfreed_objects", 0);
+    page.line("lazyfreed_objects", facts.freed_objects);
 }
 
 fn persistence(page: &mut Page, facts: &Facts<'_>) {
@@ -301,8 +316,10 @@ fn stats(page: &mut Page, facts: &Facts<'_>) {
     page.line("rejected_connections", server.rejected_connections.load(Relaxed));
     page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
     page.line("expired_keys", facts.counters.expired_keys);
-    page.line("expired_stale_perc", "0.00");
-    page.zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"]);
+    let stale_share = facts.counters.stale_share / facts.shards as f64;
+    page.line("expired_stale_perc", format_args!("{:.2}", stale_share * 100.0));
+    page.line("expired_time_cap_reached_count", facts.counters.expiry_cut_short);
+    page.line("expire_cycle_cpu_milliseconds", facts.counters.expiry_ns / 1_000_000);
     page.zeros(&["evicted_keys", "evicted_clients", "evicted_scripts"]);
     page.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     page.line("keyspace_hits", facts.counters.hits);
@@ -320,8 +337,12 @@ fn stats(page: &mut Page, facts: &Facts<'_>) {
     page.zeros(&["io_threaded_reads_processed", "io_threaded_writes_processed"]);
     page.line("client_query_buffer_limit_disconnections", sum(|core| core.query_limit_disconnections.get()));
     page.zeros(&["client_output_buffer_limit_disconnections", "reply_buffer_shrinks", "reply_buffer_expands"]);
-    page.zeros(&["eventloop_cycles", "eventloop_duration_sum", "eventloop_duration_cmd_sum"]);
-    page.zeros(&["instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec"]);
+    page.line("eventloop_cycles", sum(|core| core.cycles.get()));
+    page.line("eventloop_duration_sum", samples.cpu_us().saturating_sub(samples.cpu_at_reset_us.load(Relaxed)));
+    let commands_ns = sum(|core| core.per_command.iter().map(|command| command.duration_ns.get()).sum());
+    page.line("eventloop_duration_cmd_sum", commands_ns / 1000);
+    page.line("instantaneous_eventloop_cycles_per_sec", samples.cycles_per_s.load(Relaxed));
+    page.line("instantaneous_eventloop_duration_usec", samples.cycle_us.load(Relaxed));
     page.line("acl_access_denied_auth", server.auth_failures.load(Relaxed));
     page.zeros(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
 }
@@ -350,26 +371,25 @@ fn cpu(page: &mut Page, facts: &Facts<'_>) {
     page.line("used_cpu_user_main_thread", seconds(samples.cpu_user_first_core_us.load(Relaxed)));
 }
 
-/// The rows that are counted under the name of this one.
-fn rows_of(row: &'static Row) -> impl Iterator<Item = &'static Row> {
-    let hidden = row.command.flags.has(Flags::HIDDEN_SUBCOMMANDS);
-    std::iter::once(row).chain(row.subcommands.iter().filter(move |_| hidden))
+fn command_stats(page: &mut Page, facts: &Facts<'_>) {
+    for row in TABLE.visible_rows() {
+        command_line(page, facts, row);
+    }
 }
 
-fn command_stats(page: &mut Page, facts: &Facts<'_>) {
-    for row in TABLE.rows() {
-        command_line(page, facts, row);
-        if !row.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) {
-            for sub in &row.subcommands {
-                command_line(page, facts, sub);
-            }
-        }
+fn latency_stats(page: &mut Page, facts: &Facts<'_>) {
+    for row in TABLE.visible_rows() {
+        let Some(latency) = super::latency::of_row(facts.server, row) else { continue };
+        let percentiles: Vec<String> = (facts.config.percentiles().iter())
+            .map(|&percentage| format!("p{percentage}={:.3}", latency.percentile_ns(percentage) as f64 / 1000.0))
+            .collect();
+        page.line(&["latency_percentiles_usec_", row.full_name].concat(), percentiles.join(","));
     }
 }
 
 fn command_line(page: &mut Page, facts: &Facts<'_>, row: &'static Row) {
     let sum = |counter: fn(&CommandCounters) -> u64| -> u64 {
-        rows_of(row).map(|row| facts.server.sum(|core| counter(&core.per_command[row.id]))).sum()
+        row.counted_with().map(|row| facts.server.sum(|core| counter(&core.per_command[row.id]))).sum()
     };
     let (calls, rejected, failed) =
         (sum(|row| row.calls.get()), sum(|row| row.rejected.get()), sum(|row| row.failed.get()));

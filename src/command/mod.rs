@@ -20,6 +20,7 @@ pub mod info;
 pub mod introspect;
 pub mod key;
 pub mod keys;
+pub mod latency;
 pub mod list;
 pub mod request;
 pub mod scan_options;

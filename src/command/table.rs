@@ -21,6 +21,7 @@ const FAMILIES: &[&[Command]] = &[
     super::key::object::COMMANDS,
     super::key::rename::COMMANDS,
     super::key::scan::COMMANDS,
+    super::latency::COMMANDS,
     super::list::edit::COMMANDS,
     super::list::pop::COMMANDS,
     super::list::position::COMMANDS,
@@ -158,6 +159,12 @@ impl Row {
     /// The subcommands that COMMAND shows.
     pub fn visible_subcommands(&'static self) -> &'static [Row] {
         if self.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) { &[] } else { &self.subcommands }
+    }
+
+    /// The rows that are counted under this one's name: itself, and subcommands that do not show.
+    pub fn counted_with(&'static self) -> impl Iterator<Item = &'static Row> {
+        let hidden = self.command.flags.has(Flags::HIDDEN_SUBCOMMANDS);
+        std::iter::once(self).chain(self.subcommands.iter().filter(move |_| hidden))
     }
 
     /// The subcommand of this name, in any case.

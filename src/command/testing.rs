@@ -40,7 +40,8 @@ pub fn check(table: &[(&str, &str)]) {
 pub struct Harness {
     boxes: Vec<Option<Box<Keyspace>>>,
     hasher: KeyHasher,
-    server: ServerFacts,
+    /// Facts and counters of the server.
+    pub server: ServerFacts,
     /// The parameters.
     pub config: Config,
     /// The client: its database and protocol count.
@@ -151,7 +152,7 @@ impl Harness {
     /// Looks at a key's entry without counting.
     pub fn look<T>(&mut self, key: &str, look: impl FnOnce(Option<Entry<'_>>) -> T) -> T {
         let key = self.hasher.key(key.as_bytes());
-        let turn = Turn { now_ms: self.now_ms, touch: false };
+        let turn = Turn::at(self.now_ms, false);
         let keyspace = self.boxes[self.hasher.shard_of(&key)].as_deref_mut().expect("all boxes are at hand");
         look(keyspace.peek(self.client.database, &key, turn))
     }
@@ -202,7 +203,7 @@ impl Harness {
             reply,
             keyspaces: Keyspaces::new(&mut self.boxes, &self.hasher, only),
             database: self.client.database,
-            turn: Turn { now_ms: self.now_ms, touch: !self.client.no_touch },
+            turn: Turn::at(self.now_ms, !self.client.no_touch),
             config: &self.config,
             server: &self.server,
             first_key,

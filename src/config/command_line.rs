@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::file::Sources;
-use super::words;
+use crate::stdx::quote::{quote, split_arguments};
 
 /// What the words ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ fn read_options(options: &[OsString], first: bool, sources: &mut Sources) {
             continue;
         }
         let Some(name) = word.strip_prefix(b"--").filter(|_| complete) else {
-            words::quote(word, lines);
+            lines.extend(quote(word).bytes());
             lines.push(b' ');
             complete = true;
             continue;
@@ -96,7 +96,7 @@ fn read_options(options: &[OsString], first: bool, sources: &mut Sources) {
         lines.extend_from_slice(name);
         lines.push(b' ');
         // "--port 7000" as one word brings its value along.
-        complete = words::split(word).is_none_or(|words| words.len() != 1);
+        complete = split_arguments(word).map_or(true, |words| words.len() != 1);
         if !complete
             && name.eq_ignore_ascii_case(b"save")
             && next.is_none_or(|next| next.starts_with(b"--"))

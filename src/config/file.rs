@@ -15,7 +15,9 @@ use super::special::system_text;
 use super::store::Config;
 use super::value::{Refusal, Value};
 use super::words;
+use crate::stdx::glob::Glob;
 use crate::stdx::limits::INCLUDE_DEPTH_MAX;
+use crate::stdx::quote::split_arguments;
 
 /// Where the configuration comes from, the later winning over the earlier. Made by `command_line`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -209,7 +211,7 @@ impl Loader {
     }
 
     fn read_line(&mut self, number: usize, text: &[u8], depth: usize) -> Result<(), LoadError> {
-        let Some(mut words) = words::split(text) else {
+        let Ok(mut words) = split_arguments(text) else {
             return Err(refused("Unbalanced quotes in configuration line"));
         };
         let Some(directive) = words.first_mut() else {
@@ -233,7 +235,7 @@ impl Loader {
         }
         // `name "a b c"` is the same as `name a b c`.
         let split = match values {
-            [value] if !value.is_empty() => Some(words::split(value).unwrap_or_default()),
+            [value] if !value.is_empty() => Some(split_arguments(value).unwrap_or_default()),
             _ => None,
         };
         let several: Vec<&[u8]> = match &split {
@@ -382,11 +384,12 @@ fn entries_like(base: &Path, folder: &Path, part: &[u8]) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(base.join(folder)) else {
         return Vec::new();
     };
+    let pattern = Glob::new(part);
     entries
         .flatten()
         .map(|entry| entry.file_name().into_vec())
         .filter(|name| name.first() != Some(&b'.') || part.first() == Some(&b'.'))
-        .filter(|name| words::matches(part, name, false))
+        .filter(|name| pattern.matches(name))
         .map(|name| folder.join(OsStr::from_bytes(&name)))
         .collect()
 }

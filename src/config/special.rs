@@ -7,6 +7,8 @@ use std::path::Path;
 use super::numbers;
 use super::value::{BufferLimit, Master, Refusal, SavePoint, Value, WRONG_NUMBER};
 use crate::stdx::limits::BIND_ADDRESSES_MAX;
+use crate::stdx::memory_units::parse_memory;
+use crate::stdx::number;
 
 /// Classes of clients with a limit of their own, in the order in which they are printed, and as CONFIG GET names them.
 pub const BUFFER_CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
@@ -57,7 +59,7 @@ pub fn buffer_limits(words: &[&[u8]], current: &Value) -> Result<Value, Refusal>
         };
         let seconds = numbers::lenient(seconds).filter(|seconds| *seconds >= 0);
         let (Some(hard_bytes), Some(soft_bytes), Some(soft_seconds)) =
-            (numbers::memory(hard), numbers::memory(soft), seconds)
+            (parse_memory(hard), parse_memory(soft), seconds)
         else {
             return Err(
                 "Error in hard, soft or soft_seconds setting in buffer limit configuration.".into(),
@@ -161,7 +163,7 @@ pub fn percentiles(words: &[&[u8]]) -> Result<Value, Refusal> {
     let mut list = Vec::with_capacity(words.len());
     for word in words {
         let percentile =
-            numbers::decimal(word).ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+            number::parse_double(word).ok_or("Invalid latency-tracking-info-percentiles parameters")?;
         if !(0.0..=100.0).contains(&percentile) {
             return Err(
                 "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use super::row::{Effect, Kind, Parameter};
 use super::rows::{Named, Number, PARAMETERS, Param, Special, Text, Word, YesNo, find, names};
 use super::value::{self, BufferLimit, Master, Refusal, SavePoint, Value};
-use super::words;
+use crate::stdx::glob::Glob;
 
 /// All parameters with their values.
 #[derive(Clone)]
@@ -313,9 +313,10 @@ impl Config {
                 }
                 continue;
             }
+            let glob = Glob::ignoring_case(pattern);
             for named in names() {
                 let shown = !PARAMETERS[named.index].hidden;
-                if shown && words::matches(pattern, named.name.as_bytes(), true) {
+                if shown && glob.matches(named.name.as_bytes()) {
                     add(named.name.as_bytes(), named.index);
                 }
             }

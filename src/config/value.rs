@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use super::numbers;
 use super::row::{Kind, Parameter, Unit};
 use super::special;
+use crate::stdx::memory_units::{MemoryOrPercent, parse_memory, parse_memory_or_percent};
+use crate::stdx::number::parse_i64;
 
 /// One value, typed. Small; lists are behind a box.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,23 +158,15 @@ fn number(kind: &Kind, word: &[u8]) -> Result<i64, Refusal> {
 }
 
 fn read_number(unit: Unit, word: &[u8]) -> Result<i64, Refusal> {
-    let percent = || {
-        let digits = word
-            .strip_suffix(b"%")
-            .filter(|digits| !digits.is_empty())?;
-        numbers::canonical(digits)
-            .filter(|number| *number >= 0)
-            .map(|number| -number)
-    };
-    let memory = || numbers::memory(word).map(|number| number as i64);
+    // Sizes are stored in the bits of an i64, percentages as negative numbers.
     match unit {
-        Unit::Plain => {
-            numbers::canonical(word).ok_or("argument couldn't be parsed into an integer")
-        }
-        Unit::Memory => memory().ok_or("argument must be a memory value"),
-        Unit::MemoryOrPercent => memory()
-            .or_else(percent)
-            .ok_or("argument must be a memory or percent value"),
+        Unit::Plain => parse_i64(word).ok_or("argument couldn't be parsed into an integer"),
+        Unit::Memory => parse_memory(word).map(|bytes| bytes as i64).ok_or("argument must be a memory value"),
+        Unit::MemoryOrPercent => match parse_memory_or_percent(word) {
+            Some(MemoryOrPercent::Bytes(bytes)) => Ok(bytes as i64),
+            Some(MemoryOrPercent::Percent(percent)) => Ok(-(percent as i64)),
+            None => Err("argument must be a memory or percent value"),
+        },
         Unit::Octal => numbers::octal(word).ok_or("argument couldn't be parsed as an octal number"),
     }
     .map_err(Refusal::from)

@@ -22,6 +22,15 @@ pub struct Turn {
     pub now_ms: i64,
     /// Whether reads count as a use of the key (false for CLIENT NO-TOUCH).
     pub touch: bool,
+    /// Keys whose time has come are not there for reads but stay in place (CLIENT PAUSE: nothing changes meanwhile).
+    pub keep_expired: bool,
+}
+
+impl Turn {
+    /// A turn at this time in which nothing is paused.
+    pub const fn at(now_ms: i64, touch: bool) -> Turn {
+        Turn { now_ms, touch, keep_expired: false }
+    }
 }
 
 /// What a shard counted; read through INFO.
@@ -33,6 +42,13 @@ pub struct KeyspaceCounters {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired_keys: u64,
+    /// The share of volatile keys whose time had come when active expiry looked at them: each round counts for a
+    /// twentieth, as in Redis.
+    pub stale_share: f64,
+    /// Rounds of active expiry that ended because their time was over.
+    pub expiry_cut_short: u64,
+    /// Time active expiry took, nanoseconds.
+    pub expiry_ns: u64,
     /// Writes since the last save (`rdb_changes_since_last_save`).
     pub changes: u64,
 }
@@ -150,21 +166,14 @@ impl Keyspace {
     /// The key's entry, counted as a hit or miss and as a use of the key; one whose time has come is removed first.
     #[inline]
     pub fn read(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<Entry<'_>> {
-        let Some(mut pointer) = self.find_live(database, key, turn.now_ms) else {
-            self.counters.misses += 1;
-            return None;
-        };
-        self.counters.hits += 1;
-        if turn.touch {
-            self.touch(&mut pointer, turn.now_ms);
-        }
+        let pointer = self.find_counted(database, key, turn)?;
         // SAFETY: the entry lives as long as nobody changes the keyspace, which the borrow of `self` rules out.
         Some(unsafe { pointer.entry() })
     }
 
     /// The key's entry without counting or touching (TTL, TYPE, OBJECT, KEYS).
     pub fn peek(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<Entry<'_>> {
-        let pointer = self.find_live(database, key, turn.now_ms)?;
+        let pointer = self.find_live(database, key, turn)?;
         // SAFETY: as in `read`.
         Some(unsafe { pointer.entry() })
     }
@@ -185,7 +194,15 @@ impl Keyspace {
     /// As `read` for a string; a long one can be shared with the reply instead of being copied.
     #[inline]
     pub fn read_string(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<StringValue<'_>> {
-        let Some(mut pointer) = self.find_live(database, key, turn.now_ms) else {
+        let pointer = self.find_counted(database, key, turn)?;
+        // SAFETY: the entry lives, and nobody else reaches it, as long as the borrow of `self` that the result keeps.
+        Some(unsafe { pointer.string_value() })
+    }
+
+    /// Looks a key up for reading: counts a hit or a miss, and a use of the key.
+    #[inline]
+    fn find_counted(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<EntryPointer> {
+        let Some(mut pointer) = self.find_live(database, key, turn) else {
             self.counters.misses += 1;
             return None;
         };
@@ -193,18 +210,19 @@ impl Keyspace {
         if turn.touch {
             self.touch(&mut pointer, turn.now_ms);
         }
-        // SAFETY: the entry lives, and nobody else reaches it, as long as the borrow of `self` that the result keeps.
-        Some(unsafe { pointer.string_value() })
+        Some(pointer)
     }
 
-    /// Looks the key up and removes it when its time has come.
+    /// Looks the key up; one whose time has come is not there, and is removed unless the turn keeps it.
     #[inline]
-    pub(super) fn find_live(&mut self, database: u32, key: &Key<'_>, now_ms: i64) -> Option<EntryPointer> {
+    pub(super) fn find_live(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<EntryPointer> {
         let pointer = self.databases[database as usize].find(key)?;
         // SAFETY: just found, nobody has changed it since.
-        if unsafe { pointer.entry() }.is_expired(now_ms) {
-            self.counters.expired_keys += 1;
-            self.remove_entry(database, key.hash, pointer);
+        if unsafe { pointer.entry() }.is_expired(turn.now_ms) {
+            if !turn.keep_expired {
+                self.counters.expired_keys += 1;
+                self.remove_entry(database, key.hash, pointer);
+            }
             return None;
         }
         Some(pointer)
@@ -253,18 +271,20 @@ impl Keyspace {
         })
     }
 
-    /// Draws an entry, each with the same probability. None when there is no key or when the drawn one had expired and
-    /// was removed: then draw again, from all shards alike, or keys next to expired ones would be drawn more often.
-    pub fn draw(&mut self, database: u32, now_ms: i64) -> Option<Entry<'_>> {
+    /// Draws an entry, each with the same probability. None when there is no key or when the drawn one had expired (it is
+    /// removed then): draw again, from all shards alike, or keys next to expired ones would be drawn more often.
+    pub fn draw(&mut self, database: u32, turn: Turn) -> Option<Entry<'_>> {
         let random = &mut self.random;
         let at = self.databases[database as usize].keys.random(&mut || random.next_u64())?;
         // SAFETY: the table only holds live entries.
         let pointer = unsafe { EntryPointer::from_raw(at) };
         // SAFETY: as above, and nothing is changed while the reference lives.
-        if unsafe { pointer.entry() }.is_expired(now_ms) {
-            let hash = hash_of_entry(&self.hasher, at);
-            self.counters.expired_keys += 1;
-            self.remove_entry(database, hash, pointer);
+        if unsafe { pointer.entry() }.is_expired(turn.now_ms) {
+            if !turn.keep_expired {
+                let hash = hash_of_entry(&self.hasher, at);
+                self.counters.expired_keys += 1;
+                self.remove_entry(database, hash, pointer);
+            }
             return None;
         }
         // SAFETY: as above; the borrow of `self` keeps the entry.

@@ -6,7 +6,7 @@ use crate::keyspace::write::{Expiry, Taken};
 use super::*;
 
 pub(in crate::keyspace) const NOW_MS: i64 = 1_700_000_000_000;
-pub(in crate::keyspace) const TURN: Turn = Turn { now_ms: NOW_MS, touch: true };
+pub(in crate::keyspace) const TURN: Turn = Turn::at(NOW_MS, true);
 
 pub(in crate::keyspace) fn keyspace() -> Keyspace {
     Keyspace::new(16, KeyHasher::new(1, 7), 7)
@@ -102,13 +102,13 @@ fn draws_are_fair_and_remove_what_expired() {
     const KEYS: usize = 50;
     const DRAWS: usize = 400 * KEYS;
     let mut keyspace = keyspace();
-    assert!(keyspace.draw(0, NOW_MS).is_none());
+    assert!(keyspace.draw(0, TURN).is_none());
     for n in 0..KEYS {
         keyspace.open(0, &format!("key:{n}")).set_integer(1, Expiry::Never);
     }
     let mut drawn = BTreeMap::<Vec<u8>, usize>::new();
     for _ in 0..DRAWS {
-        let entry = keyspace.draw(0, NOW_MS).expect("there are keys, none volatile");
+        let entry = keyspace.draw(0, TURN).expect("there are keys, none volatile");
         *drawn.entry(entry.key().to_vec()).or_default() += 1;
     }
     // 400 expected each, standard deviation 20.
@@ -119,7 +119,7 @@ fn draws_are_fair_and_remove_what_expired() {
     }
     let (mut draws, mut found) = (0, 0);
     while keyspace.database(0).len() > 1 {
-        found += usize::from(keyspace.draw(0, NOW_MS + 1).is_some_and(|entry| entry.key() == b"key:0"));
+        found += usize::from(keyspace.draw(0, Turn::at(NOW_MS + 1, true)).is_some_and(|entry| entry.key() == b"key:0"));
         draws += 1;
     }
     assert_eq!(found, draws - (KEYS - 1), "what is drawn is the one that lives");

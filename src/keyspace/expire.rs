@@ -1,10 +1,11 @@
 //! Expiry and the access clock: when keys go, and when they were last used.
 //!
 //! Expired keys go in two ways: lazily, when a command meets them (`Keyspace::find_live`), and actively, when the home
-//! core's cron walks the `expires` tables under a budget. The walk uses the table's own cursor, so it meets every
-//! volatile key once per round however the table grows.
+//! core's cron walks the `expires` tables under a budget. While clients are paused neither happens
+//! (`Turn::keep_expired`). The walk uses the table's own cursor, so it meets every volatile key once per round however
+//! the table grows.
 
-use super::database::{Keyspace, hash_of_entry};
+use super::database::{Keyspace, Turn, hash_of_entry};
 use super::entry::{Entry, EntryPointer};
 
 /// Volatile keys that INFO's average time to live is estimated from.
@@ -63,7 +64,7 @@ impl Keyspace {
     }
 
     /// One step of SCAN: calls `see` with the keys of at least one bucket. Expired ones are not shown but removed.
-    pub fn scan_step(&mut self, database: u32, cursor: u64, now_ms: i64, mut see: impl FnMut(Entry<'_>)) -> ScanStep {
+    pub fn scan_step(&mut self, database: u32, cursor: u64, turn: Turn, mut see: impl FnMut(Entry<'_>)) -> ScanStep {
         // Allocates only when it meets an expired key.
         let mut due = Vec::new();
         let mut step = ScanStep::default();
@@ -73,10 +74,10 @@ impl Keyspace {
             let pointer = unsafe { EntryPointer::from_raw(at) };
             // SAFETY: as above; nothing is changed while the walk is in its bucket.
             let entry = unsafe { pointer.entry() };
-            if entry.is_expired(now_ms) {
-                due.push(pointer);
-            } else {
+            if !entry.is_expired(turn.now_ms) {
                 see(entry);
+            } else if !turn.keep_expired {
+                due.push(pointer);
             }
         });
         self.remove_expired(database, &due);

@@ -78,7 +78,7 @@ fn a_scan_shows_what_lives_and_removes_what_does_not() {
     }
     let (mut shown, mut met, mut cursor) = (Vec::new(), 0, 0);
     loop {
-        let step = keyspace.scan_step(0, cursor, NOW_MS + 1, |entry| shown.push(entry.key().to_vec()));
+        let step = keyspace.scan_step(0, cursor, Turn::at(NOW_MS + 1, true), |entry| shown.push(entry.key().to_vec()));
         (cursor, met) = (step.cursor, met + step.met);
         if cursor == 0 {
             break;

@@ -31,6 +31,8 @@ const PAGE_BYTES_MAX: usize = 64 * 1024;
 /// Deleted values and tables that wait to be freed.
 #[derive(Default)]
 pub struct Graveyard {
+    /// Values and entries that waited and were freed (INFO's `lazyfreed_objects`).
+    pub freed_objects: u64,
     buffers: VecDeque<Buffer>,
     collections: VecDeque<Value>,
     tables: VecDeque<Table>,
@@ -78,12 +80,14 @@ impl Graveyard {
         if let Some(buffer) = self.buffers.front_mut() {
             if buffer.give_slice_back() {
                 self.buffers.pop_front();
+                self.freed_objects += 1;
             }
             return true;
         }
         if let Some(collection) = self.collections.front_mut() {
             if !collection.free_slice() {
                 self.collections.pop_front();
+                self.freed_objects += 1;
             }
             return true;
         }
@@ -95,6 +99,7 @@ impl Graveyard {
         }
         let Some(mut table) = self.tables.pop_front() else { return false };
         let more = table.drain_segment(|at| {
+            self.freed_objects += 1;
             // SAFETY: the table held the only pointer to the entry that anyone will look behind (the index of its
             // expiries went with the database, and is freed without looking), and has just given it up.
             if let Some(value) = unsafe { EntryPointer::from_raw(at).destroy() } {

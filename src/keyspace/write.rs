@@ -41,7 +41,8 @@ impl Keyspace {
     /// Opens a key for writing, which is a use of it; one whose time has come is removed first.
     #[inline]
     pub fn write<'k>(&'k mut self, database: u32, key: Key<'k>, turn: Turn) -> KeyWrite<'k> {
-        let mut pointer = self.find_live(database, &key, turn.now_ms);
+        // A writer may change the key, so it may as well remove it.
+        let mut pointer = self.find_live(database, &key, Turn { keep_expired: false, ..turn });
         if turn.touch
             && let Some(pointer) = &mut pointer
         {

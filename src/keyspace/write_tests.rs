@@ -21,7 +21,7 @@ fn a_renamed_key_takes_everything_along_and_is_one_change() {
         let taken = keyspace.open(0, "old").take().expect("it exists");
         assert_eq!(taken.expire_at_ms, Some(LATER_MS));
         assert!(keyspace.open(0, "old").entry().is_none());
-        let much_later = Turn { now_ms: NOW_MS + 30_000, touch: true };
+        let much_later = Turn::at(NOW_MS + 30_000, true);
         let key = Key { bytes: b"new", hash: keyspace.hasher.hash(b"new") };
         keyspace.write(1, key, much_later).put(taken);
         assert_eq!(keyspace.counters.changes, changes + 1);
@@ -134,7 +134,7 @@ fn writing_is_a_use_and_overwriting_keeps_the_count_of_uses() {
     };
     keyspace.open(0, "key").set_integer(1, Expiry::Never);
     let created = access(&mut keyspace, quiet);
-    let later = Turn { now_ms: NOW_MS + 5_000, touch: true };
+    let later = Turn::at(NOW_MS + 5_000, true);
     assert_eq!(access(&mut keyspace, Turn { touch: false, ..later }), created, "not for CLIENT NO-TOUCH");
     assert_eq!(access(&mut keyspace, later), created + 5);
     keyspace.lfu = true;

@@ -16,13 +16,23 @@ pub struct CpuTime {
     pub user_us: u64,
 }
 
-/// Resident set of the process in bytes, 0 when it cannot be told.
-pub fn resident_bytes() -> u64 {
-    let Ok(text) = fs::read_to_string("/proc/self/statm") else { return 0 };
-    let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+/// What of the process is in memory.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Resident {
+    /// All of it.
+    pub bytes: u64,
+    /// What belongs to no file and is not shared: heap and stacks.
+    pub anonymous_bytes: u64,
+}
+
+/// Resident set of the process, zeros when it cannot be told.
+pub fn resident() -> Resident {
+    let Ok(text) = fs::read_to_string("/proc/self/statm") else { return Resident::default() };
+    let mut pages = text.split(' ').skip(1).map(|pages| pages.parse::<u64>().unwrap_or(0));
+    let (all, shared) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
     // SAFETY: sysconf only reads a constant of the system.
-    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    pages * page_bytes.max(0) as u64
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64;
+    Resident { bytes: all * page_bytes, anonymous_bytes: all.saturating_sub(shared) * page_bytes }
 }
 
 /// Memory of the machine in bytes, 0 when it cannot be told.
@@ -77,8 +87,10 @@ mod tests {
 
     #[test]
     fn the_system_answers() {
-        assert!(resident_bytes() > 100_000);
-        assert!(system_memory_bytes() > resident_bytes());
+        let resident = resident();
+        assert!(resident.anonymous_bytes > 100_000);
+        assert!(resident.bytes > resident.anonymous_bytes, "the binary is a file");
+        assert!(system_memory_bytes() > resident.bytes);
         assert_eq!(machine().split(' ').count(), 3);
         let (process, thread) = (cpu_time(), cpu_time_of_thread());
         assert!(thread.user_us + thread.system_us <= cpu_time().user_us + cpu_time().system_us);

@@ -119,7 +119,7 @@ async fn read_ahead<S>(worker: &Worker, link: &Link, input: &mut Input<S>) -> bo
 where
     S: Split + AsyncReadRent + 'static,
 {
-    let waiting_bytes = worker.core().session(link.key).map_or(0, |session| session.buffer_bytes().0);
+    let waiting_bytes = worker.core().session(link.key).map_or(0, |session| session.query_bytes());
     if waiting_bytes < READ_BUFFER_BYTES_KEPT_MAX
         && let Input::Here(_) = input
         && let Input::Here(mut half) = std::mem::replace(input, Input::Moving)

@@ -31,6 +31,7 @@ use crate::stdx::random::{Random, seed_from_os};
 
 use super::acceptors::Acceptors;
 use super::listen::{Listeners, Outside};
+use super::log::Log;
 use super::worker::{DoorbellTask, Worker};
 use super::{VERSION, REDIS_VERSION};
 
@@ -87,7 +88,7 @@ fn print(stream: &mut dyn Write, text: &[u8]) {
 fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     let config = loaded.config;
     std::env::set_current_dir(config.directory())?;
-    super::log::start(&config)?;
+    let log = Log::start(&config)?;
     greet(&config, &config_file, &loaded.warnings);
     let mut config = config;
     fit_clients_into_descriptors(&mut config);
@@ -112,7 +113,11 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     let (server, stopped, config) = (plan.server.clone(), plan.stopped.clone(), plan.config.clone());
     let outside = Arc::new(plan.start_cores(driver)?);
     let acceptors = Acceptors::start(listeners, outside.clone())?;
-    config.apply_with(Box::new(move |config, changed| acceptors.apply(config, changed)));
+    config.apply_with(Box::new(move |config, changed| {
+        acceptors.apply(config, changed)?;
+        log.apply(config, changed);
+        Ok(())
+    }));
     server.memory_startup_bytes.store(crate::stats::memory::used_bytes(), Ordering::Relaxed);
     tracing::info!("Server initialized");
     if listens_on_tcp {
@@ -161,6 +166,7 @@ impl Plan {
         server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         server.multiplexing_api = driver.name().to_string();
         server.replication_seed.store(random.next_u64(), Ordering::Relaxed);
+        server.build_id = build_id();
         server.machine = crate::runtime::process::machine();
         server.system_memory_bytes = crate::runtime::process::system_memory_bytes();
         let lfu = config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
@@ -213,6 +219,15 @@ impl Plan {
     }
 }
 
+/// A number that another build of this binary does not have: made from the version and the binary's size and time.
+fn build_id() -> String {
+    let binary = std::env::current_exe().and_then(fs::metadata).ok();
+    let size = binary.as_ref().map_or(0, fs::Metadata::len);
+    let modified = binary.and_then(|binary| binary.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok());
+    let seed = VERSION.bytes().fold(size, |seed, byte| seed.rotate_left(8) ^ u64::from(byte));
+    format!("{:016x}", Random::new(seed ^ modified.map_or(0, |time| time.as_nanos() as u64)).next_u64())
+}
+
 /// Rings for one core: to each core, and from each core and from outside.
 pub type CoreRings = (Vec<Option<Sender<Message>>>, Vec<Receiver<Message>>);
 
@@ -243,7 +258,8 @@ fn shards_of(config: &Config) -> usize {
 }
 
 /// The CPU a core is tied to. `auto` leaves threads free: on a machine whose cores are shared with the clients pinning cost
-/// a quarter of the throughput (68 k against 89 k requests/s at pipeline 1), see bench-results.
+/// a quarter of the throughput (68 k against 89 k requests/s at pipeline 1), and the server cannot know at its start
+/// whether others will want its cores; whoever keeps them for it says `yes`.
 fn pin_of(config: &Config, core: usize) -> Option<usize> {
     if config.get_word(crate::param!("pin")) != "yes" {
         return None;

@@ -18,6 +18,7 @@ use crate::runtime::notify::Notify;
 use crate::session::core::{Core, Progress};
 use crate::session::state::SessionKey;
 use crate::shard::message::{Connection, Message};
+use crate::stdx::limits::CRON_ROUNDS_PER_SECOND;
 
 use super::connection::{Link, serve};
 use super::start::ControlEvent;
@@ -25,7 +26,7 @@ use super::start::ControlEvent;
 /// Pumps in a row before sessions get their turn although more is there to pump.
 const PUMPS_IN_A_ROW_MAX: usize = 8;
 /// Time between two rounds of the cron.
-const CRON_INTERVAL: Duration = Duration::from_millis(100);
+const CRON_INTERVAL: Duration = Duration::from_millis(1000 / CRON_ROUNDS_PER_SECOND);
 /// Time to the next round when one ran out of its budget: at 2 ms of work each, a quarter of the core as in Redis.
 const CRON_INTERVAL_BUSY: Duration = Duration::from_millis(6);
 
@@ -89,7 +90,9 @@ impl Worker {
             self.look_around();
             self.announce_park();
             self.pump.wait().await;
-            self.core.borrow().exchange.doorbell().cancel_park();
+            let core = self.core.borrow();
+            core.exchange.doorbell().cancel_park();
+            core.stats().cycles.add(1);
         }
     }
 

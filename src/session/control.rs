@@ -302,8 +302,8 @@ impl Core {
     pub fn pump(&mut self) {
         self.end_turn();
         let now_ms = self.clock.unix_ms();
-        let runner =
-            Runner { now_ms, config: &self.config, server: &self.server, stats: &self.server.cores[self.id] };
+        let stats = &self.server.cores[self.id];
+        let runner = Runner { now_ms, config: &self.config, server: &self.server, stats, clock: Some(&self.clock) };
         self.exchange.pump(&runner);
         self.end_waits();
         while let Some(event) = self.exchange.events.pop_front() {
@@ -336,6 +336,7 @@ impl Core {
         if self.id == 0 {
             self.sampler.sample(&self.clock, &self.server);
         }
+        self.measure_clients();
         if self.server.cron_paused.load(Ordering::Relaxed) {
             return false;
         }

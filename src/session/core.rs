@@ -90,6 +90,7 @@ pub struct Core {
     pub(super) cron: crate::shard::cron::Cron,
     /// Used by the first core.
     pub(super) sampler: super::sample::Sampler,
+    pub(super) client_peaks: super::sample::ClientPeaks,
 }
 
 impl Core {
@@ -128,6 +129,7 @@ impl Core {
             orphans: Vec::new(),
             cron: Default::default(),
             sampler,
+            client_peaks: Default::default(),
         }
     }
 

@@ -80,6 +80,11 @@ impl Session {
         self.out.give_back(buffer);
     }
 
+    /// Bytes received and not used up, wherever they are: in the buffers or with the kernel.
+    pub fn query_bytes(&self) -> usize {
+        self.buffer.len() + self.buffer_lent.0 + self.big.as_ref().map_or(0, |big| big.received())
+    }
+
     /// The kernel has replies that have not left yet.
     pub(super) fn is_sending(&self) -> bool {
         self.sending.bytes > 0
@@ -87,9 +92,9 @@ impl Session {
 
     /// The session's memory now.
     pub fn memory(&self, now_ms: i64) -> SessionMemory {
-        let big = self.big.as_ref().map_or((0, 0), |big| (big.received(), big.capacity_bytes()));
-        let query = self.buffer.len() + self.buffer_lent.0 + big.0;
-        let query_capacity = self.buffer.capacity() + self.buffer_lent.1 + big.1;
+        let query = self.query_bytes();
+        let big = self.big.as_ref().map_or(0, |big| big.capacity_bytes());
+        let query_capacity = self.buffer.capacity() + self.buffer_lent.1 + big;
         let (in_buffer, apart) = self.parser.argument_bytes();
         let arguments = if self.stall == Stall::None { in_buffer + apart } else { self.argument_bytes };
 

@@ -104,8 +104,7 @@ impl Core {
         if taken {
             let started_ns = self.clock.monotonic_ns();
             self.run_with_boxes(session, row, args, now_ms);
-            let spent_ns = self.clock.monotonic_ns() - started_ns;
-            self.stats().per_command[row.id].duration_ns.add(spent_ns);
+            self.spent_alone(row, self.clock.monotonic_ns() - started_ns);
             session.next += 1;
             return;
         }
@@ -231,6 +230,7 @@ impl Core {
             config: &self.config,
             server: &self.server,
             stats: &self.server.cores[self.id],
+            clock: Some(&self.clock),
         };
         if let Some((batch, shards)) = self.exchange.continue_batch(batch, &runner) {
             self.loan.borrowers.push((Borrower::Batch(batch), shards));
@@ -244,8 +244,7 @@ impl Core {
         let now_ms = self.clock.unix_ms();
         let started_ns = self.clock.monotonic_ns();
         self.run_with_boxes(session, row, args_of(&buffer, &requests, session.next), now_ms);
-        let spent_ns = self.clock.monotonic_ns() - started_ns;
-        self.stats().per_command[row.id].duration_ns.add(spent_ns);
+        self.spent_alone(row, self.clock.monotonic_ns() - started_ns);
         session.buffer = buffer;
         session.requests = Some(requests);
         session.next += 1;
@@ -349,6 +348,7 @@ impl Core {
                 write_scattered(&scatter, &scattering, session.reply());
             }
             self.stats().per_command[scattering.row.id].calls.add(1);
+            self.spent_alone(scattering.row, scattering.returned.iter().map(|batch| batch.spent_ns).sum());
             session.next += 1;
             session.stall = Stall::None;
             self.put_session(session);

@@ -143,9 +143,9 @@ impl Core {
         }
         let each_ns = (self.clock.monotonic_ns() - started_ns) / window.len() as u64;
         let stats = &self.server.cores[self.id];
-        for planned in &window {
-            stats.per_command[planned.row.id].duration_ns.add(each_ns);
-        }
+        // What travels is measured where it runs.
+        let rows = window.iter().filter(|planned| planned.direct).map(|planned| planned.row.id);
+        stats.spent(rows, each_ns, self.config.get_bool(crate::param!("latency-tracking")));
         stats.commands.add(window.len() as u64);
         session.client.commands += window.len() as u64;
         self.window = window;
@@ -169,7 +169,7 @@ impl Core {
             reply,
             keyspaces: Keyspaces::new(&mut self.exchange.boxes, &self.exchange.hasher, only.map(|(shard, _)| shard)),
             database,
-            turn: Turn { now_ms, touch },
+            turn: Turn { now_ms, touch, keep_expired: self.server.is_paused(now_ms) },
             config: &self.config,
             server: &self.server,
             first_key: only.map(|(_, hash)| (row.first_key, hash)).filter(|_| row.first_key > 0),
@@ -274,6 +274,12 @@ impl Core {
         }
     }
 
+    /// A command that ran by itself took so long.
+    pub(super) fn spent_alone(&self, row: &'static Row, spent_ns: u64) {
+        let track = self.config.get_bool(crate::param!("latency-tracking"));
+        self.stats().spent(std::iter::once(row.id), spent_ns, track);
+    }
+
     pub(super) fn count_one(&self, session: &mut Session, row: &'static Row) {
         session.client.last_command = row.full_name;
         session.client.commands += 1;
@@ -318,7 +324,7 @@ impl Core {
         };
         let stats = &self.server.cores[self.id];
         stats.per_command[row.id].calls.add(1);
-        stats.per_command[row.id].duration_ns.add(self.clock.monotonic_ns() - started_ns);
+        self.spent_alone(row, self.clock.monotonic_ns() - started_ns);
         // These end CLIENT REPLY OFF and are the first to be answered again.
         if discard && matches!(row.full_name, "client|reply" | "reset") && result.is_ok() {
             discard = session.client.reply_mode == ReplyMode::Off;

@@ -1,4 +1,5 @@
-//! What the first core measures for all ten times a second, so that INFO finds it ready: memory, processor time, rates.
+//! What is measured ten times a second so that INFO finds it ready: by the first core for all memory, processor time and
+//! rates; by each core, once a second, the memory of its clients.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,8 +10,13 @@ use crate::stats::core::CoreStats;
 use crate::stats::memory;
 use crate::stats::server::ServerFacts;
 
+use super::core::Core;
+
 /// Rates are those over so many rounds of the cron, as in Redis.
 const ROUNDS: usize = 16;
+
+/// Seconds over which the largest buffers of clients are kept, as in Redis.
+const PEAK_SECONDS: usize = 8;
 
 #[derive(Clone, Copy)]
 struct Snapshot {
@@ -18,6 +24,8 @@ struct Snapshot {
     commands: u64,
     bytes_in: u64,
     bytes_out: u64,
+    cycles: u64,
+    cpu_us: u64,
 }
 
 /// The last rounds.
@@ -32,7 +40,9 @@ impl Sampler {
         let samples = &server.samples;
         // Raises the peak.
         memory::used_bytes();
-        samples.rss_bytes.store(process::resident_bytes(), Relaxed);
+        let resident = process::resident();
+        samples.rss_bytes.store(resident.bytes, Relaxed);
+        samples.rss_anonymous_bytes.store(resident.anonymous_bytes, Relaxed);
         let (all, first) = (process::cpu_time(), process::cpu_time_of_thread());
         samples.cpu_system_us.store(all.system_us, Relaxed);
         samples.cpu_user_us.store(all.user_us, Relaxed);
@@ -44,6 +54,8 @@ impl Sampler {
             commands: sum(|core| core.commands.get()),
             bytes_in: sum(|core| core.bytes_in.get()),
             bytes_out: sum(|core| core.bytes_out.get()),
+            cycles: sum(|core| core.cycles.get()),
+            cpu_us: samples.cpu_us(),
         };
         if self.rounds.len() > ROUNDS {
             self.rounds.pop_front();
@@ -57,8 +69,44 @@ impl Sampler {
             samples.commands_per_s.store(rate(now.commands, then.commands), Relaxed);
             samples.bytes_in_per_s.store(rate(now.bytes_in, then.bytes_in), Relaxed);
             samples.bytes_out_per_s.store(rate(now.bytes_out, then.bytes_out), Relaxed);
+            samples.cycles_per_s.store(rate(now.cycles, then.cycles), Relaxed);
+            let cycles = now.cycles.saturating_sub(then.cycles);
+            samples.cycle_us.store(now.cpu_us.saturating_sub(then.cpu_us).checked_div(cycles).unwrap_or(0), Relaxed);
         }
         self.rounds.push_back(now);
+    }
+}
+
+/// The largest input and output of a client of one core, second by second.
+#[derive(Default)]
+pub(super) struct ClientPeaks {
+    second: i64,
+    input_and_output: [(usize, usize); PEAK_SECONDS],
+}
+
+impl Core {
+    /// Once a second: what the clients of this core take of memory.
+    pub(super) fn measure_clients(&mut self) {
+        let now_ms = self.clock.unix_ms();
+        let second = now_ms / 1000;
+        if self.client_peaks.second == second {
+            return;
+        }
+        self.client_peaks.second = second;
+        let (mut total, mut peak) = (0, (0, 0));
+        for session in self.sessions() {
+            let memory = session.memory(now_ms);
+            let (input, output) = memory.input_and_output();
+            total += memory.total;
+            peak = (peak.0.max(input), peak.1.max(output));
+        }
+        let peaks = &mut self.client_peaks.input_and_output;
+        peaks[second as usize % PEAK_SECONDS] = peak;
+        let largest = peaks.iter().fold((0, 0), |all, one| (all.0.max(one.0), all.1.max(one.1)));
+        let stats = self.stats();
+        stats.clients_bytes.set(total as u64);
+        stats.client_input_bytes_max.set(largest.0 as u64);
+        stats.client_output_bytes_max.set(largest.1 as u64);
     }
 }
 

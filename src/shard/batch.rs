@@ -71,6 +71,8 @@ pub struct Batch {
     pub reply: Reply,
     /// The sum of what scattered parts returned.
     pub sum: i64,
+    /// Nanoseconds that a scattered command's items took here.
+    pub spent_ns: u64,
     /// The next command to run (a batch that met a held key goes on here).
     pub next: usize,
     commands: Vec<BatchCommand>,
@@ -93,6 +95,7 @@ impl Batch {
             outcome: Outcome::Done,
             reply: Reply::new(Protocol::Resp2),
             sum: 0,
+            spent_ns: 0,
             next: 0,
             commands: Vec::new(),
             buffer: Vec::new(),
@@ -107,6 +110,7 @@ impl Batch {
         self.phase = Phase::Run;
         self.outcome = Outcome::Done;
         self.sum = 0;
+        self.spent_ns = 0;
         self.next = 0;
         self.reply.clear();
         self.commands.clear();

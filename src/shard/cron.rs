@@ -15,6 +15,8 @@ use super::wait;
 const ROUND_BUDGET_NS: u64 = 2_000_000;
 /// Expiry is behind when its time is over and at least one in so many of the keys it looked at was due.
 const DUE_SHARE: usize = 4;
+/// What one round counts for in the share of keys whose time had come, as in Redis.
+const STALE_WEIGHT: f64 = 0.05;
 /// Buckets of volatile keys looked at between two looks at the clock.
 const SLICES_PER_LOOK: usize = 16;
 
@@ -42,8 +44,8 @@ impl Exchange {
         let lfu = server.lfu_policy.load(Ordering::Relaxed);
         let Some(keyspace) = self.boxes[shard].as_deref_mut() else { unreachable!("taken above") };
         keyspace.lfu = lfu;
-        let expiry_behind =
-            server.active_expire.load(Ordering::Relaxed) && expire_some(keyspace, cron, now_ms, clock);
+        let expires = server.active_expire.load(Ordering::Relaxed) && !server.is_paused(now_ms);
+        let expiry_behind = expires && expire_some(keyspace, cron, now_ms, clock);
         cron.rounds = cron.rounds.wrapping_add(1);
         if cron.rounds.is_multiple_of(ROUNDS_PER_SWEEP) {
             sweep(keyspace);
@@ -82,10 +84,10 @@ fn sweep(keyspace: &mut Keyspace) {
 /// Removes keys whose time has come, database by database from where the last round stopped. True when time was over
 /// although much was due.
 fn expire_some(keyspace: &mut Keyspace, cron: &mut Cron, now_ms: i64, clock: &Clock) -> bool {
-    let end_ns = clock.monotonic_ns() + ROUND_BUDGET_NS;
+    let started_ns = clock.monotonic_ns();
     let databases = keyspace.databases_len() as u32;
     let (mut databases_done, mut looked_at, mut removed) = (0, 0, 0);
-    loop {
+    let cut_short = 'round: loop {
         for _ in 0..SLICES_PER_LOOK {
             let slice = keyspace.expire_slice(cron.database, now_ms, &mut cron.due);
             looked_at += slice.looked_at;
@@ -94,12 +96,20 @@ fn expire_some(keyspace: &mut Keyspace, cron: &mut Cron, now_ms: i64, clock: &Cl
                 cron.database = (cron.database + 1) % databases;
                 databases_done += 1;
                 if databases_done == databases {
-                    return false;
+                    break 'round false;
                 }
             }
         }
-        if clock.monotonic_ns() >= end_ns {
-            return removed * DUE_SHARE >= looked_at.max(1);
+        if clock.monotonic_ns() >= started_ns + ROUND_BUDGET_NS {
+            break true;
         }
+    };
+    let counters = &mut keyspace.counters;
+    counters.expiry_ns += clock.monotonic_ns() - started_ns;
+    counters.expiry_cut_short += u64::from(cut_short);
+    if looked_at > 0 {
+        let share = removed as f64 / looked_at as f64;
+        counters.stale_share += STALE_WEIGHT * (share - counters.stale_share);
     }
+    cut_short && removed * DUE_SHARE >= looked_at.max(1)
 }

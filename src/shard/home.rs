@@ -6,19 +6,22 @@
 
 use std::collections::VecDeque;
 
+use crate::command::args::Args;
 use crate::command::blocking::Waiting;
 use crate::command::context::{Context, Keyspaces};
 use crate::command::keys;
-use crate::command::spec::{Flags, Merge, Run, Scatter};
+use crate::command::spec::{Flags, Merge, PartHandler, Run, Scatter};
 use crate::command::table::Row;
 use crate::config::Config;
 use crate::keyspace::Turn;
 use crate::keyspace::hold::HoldId;
+use crate::resp::reply::Reply;
+use crate::runtime::clock::Clock;
 use crate::stats::core::CoreStats;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{HELD_KEYS_MAX, PREFETCH_WINDOW};
 
-use super::batch::{Batch, Outcome, Phase};
+use super::batch::{Batch, BatchCommand, Outcome, Phase};
 use super::call;
 use super::exchange::{Event, Exchange};
 use super::message::Message;
@@ -34,6 +37,46 @@ pub struct Runner<'a> {
     pub server: &'a ServerFacts,
     /// This core's counters.
     pub stats: &'a CoreStats,
+    /// Measures how long commands take; none where that is measured further out.
+    pub clock: Option<&'a Clock>,
+}
+
+impl<'a> Runner<'a> {
+    /// When commands run, and how they look at keys.
+    pub fn turn(&self, touch: bool) -> Turn {
+        Turn { now_ms: self.now_ms, touch, keep_expired: self.server.is_paused(self.now_ms) }
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        self.clock.map_or(0, Clock::monotonic_ns)
+    }
+
+    /// What the handler of a batch's command sees.
+    fn context<'c>(
+        &self,
+        command: BatchCommand,
+        (args, reply): (Args<'c>, &'c mut Reply),
+        keyspaces: Keyspaces<'c>,
+        first_key: Option<(usize, u64)>,
+    ) -> Context<'c>
+    where
+        'a: 'c,
+    {
+        reply.protocol = command.protocol;
+        Context {
+            args,
+            reply,
+            keyspaces,
+            database: command.database,
+            turn: self.turn(command.touch),
+            config: self.config,
+            server: self.server,
+            first_key,
+            command: command.row.full_name,
+            waiting: Waiting::Denied,
+            wait: None,
+        }
+    }
 }
 
 enum SecondPhase {
@@ -223,45 +266,49 @@ impl Exchange {
     /// Runs a batch from where it stands.
     fn run_batch(&mut self, batch: &mut Batch, runner: &Runner<'_>) -> BatchEnd {
         while batch.next < batch.len() {
-            let window_end = (batch.next + PREFETCH_WINDOW).min(batch.len());
+            let first = batch.next;
+            let window_end = (first + PREFETCH_WINDOW).min(batch.len());
             self.prefetch(batch, window_end);
-            while batch.next < window_end {
-                let index = batch.next;
-                let command = batch.command(index);
-                if !self.own().holds.is_empty() && self.is_held(batch, index) {
-                    return BatchEnd::Held;
-                }
-                let missing = 
-                    wait::missing_for_waiters(&self.boxes, &self.hasher, Some(self.core), command.row, batch.args(index));
-                if missing != 0 {
-                    return BatchEnd::Needs(missing | 1 << self.core);
-                }
-                let shard = self.core;
-                let (args, reply) = batch.command_and_reply(index);
-                reply.protocol = command.protocol;
-                let mut context = Context {
-                    args,
-                    reply,
-                    keyspaces: Keyspaces::new(&mut self.boxes, &self.hasher, Some(shard)),
-                    database: command.database,
-                    turn: Turn { now_ms: runner.now_ms, touch: command.touch },
-                    config: runner.config,
-                    server: runner.server,
-                    first_key: Some((command.row.first_key, command.hash)),
-                    command: command.row.full_name,
-                    waiting: Waiting::Denied,
-                    wait: None,
-                };
-                if call::call(command.row, &mut context, runner.stats).is_err() {
-                    batch.outcome = Outcome::Panicked;
-                    batch.next = batch.len();
-                    return BatchEnd::Done;
-                }
-                batch.end_reply();
-                batch.next += 1;
+            let started_ns = runner.monotonic_ns();
+            let end = self.run_window(batch, window_end, runner);
+            if batch.next > first {
+                let each_ns = (runner.monotonic_ns() - started_ns) / (batch.next - first) as u64;
+                let rows = (first..batch.next).map(|index| batch.command(index).row.id);
+                runner.stats.spent(rows, each_ns, runner.config.get_bool(crate::param!("latency-tracking")));
+            }
+            if batch.outcome == Outcome::Panicked {
+                batch.next = batch.len();
+            } else if let Some(end) = end {
+                return end;
             }
         }
         BatchEnd::Done
+    }
+
+    /// Runs commands up to the end of a window; none when it came there. A command that panics ends its batch.
+    fn run_window(&mut self, batch: &mut Batch, window_end: usize, runner: &Runner<'_>) -> Option<BatchEnd> {
+        while batch.next < window_end {
+            let index = batch.next;
+            let command = batch.command(index);
+            if !self.own().holds.is_empty() && self.is_held(batch, index) {
+                return Some(BatchEnd::Held);
+            }
+            let missing =
+                wait::missing_for_waiters(&self.boxes, &self.hasher, Some(self.core), command.row, batch.args(index));
+            if missing != 0 {
+                return Some(BatchEnd::Needs(missing | 1 << self.core));
+            }
+            let keyspaces = Keyspaces::new(&mut self.boxes, &self.hasher, Some(self.core));
+            let first_key = Some((command.row.first_key, command.hash));
+            let mut context = runner.context(command, batch.command_and_reply(index), keyspaces, first_key);
+            if call::call(command.row, &mut context, runner.stats).is_err() {
+                batch.outcome = Outcome::Panicked;
+                return Some(BatchEnd::Done);
+            }
+            batch.end_reply();
+            batch.next += 1;
+        }
+        None
     }
 
     fn prefetch(&mut self, batch: &Batch, window_end: usize) {
@@ -356,7 +403,13 @@ impl Exchange {
         }
     }
 
-    fn run_items(&mut self, batch: &mut Batch, runner: &Runner<'_>, part: crate::command::spec::PartHandler) {
+    fn run_items(&mut self, batch: &mut Batch, runner: &Runner<'_>, part: PartHandler) {
+        let started_ns = runner.monotonic_ns();
+        self.run_each_item(batch, runner, part);
+        batch.spent_ns += runner.monotonic_ns() - started_ns;
+    }
+
+    fn run_each_item(&mut self, batch: &mut Batch, runner: &Runner<'_>, part: PartHandler) {
         let command = batch.command(0);
         let Run::Scatter(scatter) = command.row.command.run else { unreachable!("only scattered commands have items") };
         let each = scatter.merge == Merge::Array;
@@ -365,22 +418,8 @@ impl Exchange {
             if index % PREFETCH_WINDOW == 0 {
                 self.prefetch_items(batch, (item..count).step_by(scatter.step).take(PREFETCH_WINDOW));
             }
-            let shard = self.core;
-            let (args, reply) = batch.command_and_reply(0);
-            reply.protocol = command.protocol;
-            let mut context = Context {
-                args,
-                reply,
-                keyspaces: Keyspaces::new(&mut self.boxes, &self.hasher, Some(shard)),
-                database: command.database,
-                turn: Turn { now_ms: runner.now_ms, touch: command.touch },
-                config: runner.config,
-                server: runner.server,
-                first_key: None,
-                command: command.row.full_name,
-                waiting: Waiting::Denied,
-                wait: None,
-            };
+            let keyspaces = Keyspaces::new(&mut self.boxes, &self.hasher, Some(self.core));
+            let mut context = runner.context(command, batch.command_and_reply(0), keyspaces, None);
             match call::call_part(command.row, part, &mut context, item, runner.stats) {
                 Ok(sum) => batch.sum += sum,
                 Err(call::Panicked) => {

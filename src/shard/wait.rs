@@ -13,7 +13,7 @@ use crate::command::keys;
 use crate::command::spec::{Flags, Run};
 use crate::command::table::{Row, TABLE};
 use crate::keyspace::wait::{OwnedArgs, Served, Waiter};
-use crate::keyspace::{KeyHasher, Keyspace, Turn};
+use crate::keyspace::{KeyHasher, Keyspace};
 use crate::resp::reply::Reply;
 use crate::resp::request::ArgRange;
 use crate::runtime::claim::{Claim, Hold};
@@ -212,7 +212,7 @@ fn is_concerned(
     if waiter.needs & !in_hand != 0 {
         return false;
     }
-    let turn = Turn { now_ms: runner.now_ms, touch: false };
+    let turn = runner.turn(false);
     let keyspace = boxes[shard].as_deref_mut().expect("its key was signalled from this box");
     let holds = keyspace.peek(waiter.database, &hasher.key(key), turn).map(|entry| entry.object_type());
     waiter.even_without_key || holds == Some(waiter.object_type)
@@ -233,7 +233,7 @@ fn serve_one(
         reply: &mut reply,
         keyspaces: Keyspaces::new(boxes, hasher, None),
         database: waiter.database,
-        turn: Turn { now_ms: runner.now_ms, touch: waiter.touch },
+        turn: runner.turn(waiter.touch),
         config: runner.config,
         server: runner.server,
         first_key: None,
@@ -258,6 +258,6 @@ pub fn after_command(context: &mut Context<'_>, stats: &CoreStats) {
     if context.keyspaces.has_ready() {
         let (now_ms, config, server) = (context.turn.now_ms, context.config, context.server);
         let (boxes, hasher) = context.keyspaces.boxes();
-        serve(boxes, hasher, &Runner { now_ms, config, server, stats });
+        serve(boxes, hasher, &Runner { now_ms, config, server, stats, clock: None });
     }
 }

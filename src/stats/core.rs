@@ -1,8 +1,10 @@
 //! What one core counts. Only the owning core writes (a plain load and store, no locked instruction); anybody reads.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::latency::{Bucket, LatencyHistogram};
 
 /// Different error prefixes kept for INFO errorstats. Beyond: counted in the total only.
 const ERROR_KINDS_MAX: usize = 128;
@@ -12,6 +14,16 @@ const ERROR_KINDS_MAX: usize = 128;
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    /// A counter at zero.
+    pub const fn zero() -> Counter {
+        Counter(AtomicU64::new(0))
+    }
+
+    /// Sets a figure that is measured instead of counted; only the owning core may call this.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     /// Adds; only the owning core may call this.
     #[inline]
     pub fn add(&self, amount: u64) {
@@ -46,6 +58,8 @@ pub struct CommandCounters {
     pub rejected: Counter,
     /// Times it ran into an error.
     pub failed: Counter,
+    /// How long it took; made when it first runs with `latency-tracking`.
+    pub latency: OnceLock<Box<LatencyHistogram>>,
 }
 
 /// What one core counts. Padded so that two cores never write to one cache line (two lines are fetched together).
@@ -79,6 +93,14 @@ pub struct CoreStats {
     pub scatters: Counter,
     /// Protocol errors and limits that closed a client.
     pub query_limit_disconnections: Counter,
+    /// Turns of the core's loop.
+    pub cycles: Counter,
+    /// Memory of the clients, bytes; measured every second, never reset.
+    pub clients_bytes: Counter,
+    /// The largest input of one client in the last seconds, bytes; likewise.
+    pub client_input_bytes_max: Counter,
+    /// The largest output of one client in the last seconds, bytes; likewise.
+    pub client_output_bytes_max: Counter,
     /// Per command, by the row's number.
     pub per_command: Box<[CommandCounters]>,
     error_kinds: Mutex<BTreeMap<Box<str>, u64>>,
@@ -102,8 +124,40 @@ impl CoreStats {
             loans: Counter::default(),
             scatters: Counter::default(),
             query_limit_disconnections: Counter::default(),
+            cycles: Counter::default(),
+            clients_bytes: Counter::default(),
+            client_input_bytes_max: Counter::default(),
+            client_output_bytes_max: Counter::default(),
             per_command: (0..commands).map(|_| CommandCounters::default()).collect(),
             error_kinds: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// Adds the time that commands took: `each_ns` for each, given by their rows' numbers. `track`: into their histograms
+    /// too (`latency-tracking`). Pipelines repeat themselves, so neighbours of one row are added together.
+    #[inline]
+    pub fn spent(&self, commands: impl Iterator<Item = usize>, each_ns: u64, track: bool) {
+        let bucket = Bucket::of(each_ns);
+        let add = |id: usize, calls: u64| {
+            let command = &self.per_command[id];
+            command.duration_ns.add(calls * each_ns);
+            if track {
+                command.latency.get_or_init(Box::default).add(bucket, calls);
+            }
+        };
+        let mut same = (usize::MAX, 0);
+        for id in commands {
+            if id == same.0 {
+                same.1 += 1;
+                continue;
+            }
+            if same.1 > 0 {
+                add(same.0, same.1);
+            }
+            same = (id, 1);
+        }
+        if same.1 > 0 {
+            add(same.0, same.1);
         }
     }
 
@@ -132,13 +186,16 @@ impl CoreStats {
         for counter in
             [&self.connections, &self.commands, &self.reads, &self.writes, &self.bytes_in, &self.bytes_out, &self.errors]
                 .into_iter()
-                .chain([&self.batches, &self.loans, &self.scatters, &self.query_limit_disconnections])
+                .chain([&self.batches, &self.loans, &self.scatters, &self.query_limit_disconnections, &self.cycles])
         {
             counter.reset();
         }
         for command in &self.per_command {
             for counter in [&command.calls, &command.duration_ns, &command.rejected, &command.failed] {
                 counter.reset();
+            }
+            if let Some(latency) = command.latency.get() {
+                latency.reset();
             }
         }
         self.error_kinds.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();

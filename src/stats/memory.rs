@@ -18,6 +18,9 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+/// What INFO calls the allocator.
+pub const HEAP_NAME: &str = if cfg!(system_allocator) { "libc" } else { "mimalloc" };
+
 #[cfg(not(system_allocator))]
 use mimalloc::MiMalloc as Heap;
 /// Sanitizers only see what goes through the system's allocator (`tests/run.sh asan`).

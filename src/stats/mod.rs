@@ -1,5 +1,6 @@
 //! Layer 1: counters. Each core writes its own and anybody reads them, so that INFO needs no message.
 
 pub mod core;
+pub mod latency;
 pub mod memory;
 pub mod server;

@@ -15,6 +15,8 @@ pub const RINGFORT_VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Samples {
     /// Resident set of the process, bytes.
     pub rss_bytes: AtomicU64,
+    /// The part of it that belongs to no file: heap and stacks, bytes.
+    pub rss_anonymous_bytes: AtomicU64,
     /// Processor time of the process in the system, microseconds.
     pub cpu_system_us: AtomicU64,
     /// Processor time of the process outside the system, microseconds.
@@ -29,6 +31,19 @@ pub struct Samples {
     pub bytes_in_per_s: AtomicU64,
     /// Bytes sent per second, likewise.
     pub bytes_out_per_s: AtomicU64,
+    /// Turns of all cores' loops per second, likewise.
+    pub cycles_per_s: AtomicU64,
+    /// Processor time of one such turn, microseconds, likewise.
+    pub cycle_us: AtomicU64,
+    /// Processor time of the process at the last CONFIG RESETSTAT, microseconds.
+    pub cpu_at_reset_us: AtomicU64,
+}
+
+impl Samples {
+    /// Processor time of the process, microseconds.
+    pub fn cpu_us(&self) -> u64 {
+        self.cpu_system_us.load(Ordering::Relaxed) + self.cpu_user_us.load(Ordering::Relaxed)
+    }
 }
 
 /// Facts and switches of the whole server. Switches change rarely, so sharing them costs nothing.
@@ -73,6 +88,8 @@ pub struct ServerFacts {
     pub list_plain_bytes_min: AtomicUsize,
     /// What `replication_id` is made from.
     pub replication_seed: AtomicU64,
+    /// 16 hexadecimal digits that change with the binary.
+    pub build_id: String,
     /// The machine: "Linux 6.18.44 x86_64".
     pub machine: String,
     /// Memory of the machine, bytes; 0 when it is not known.
@@ -107,11 +124,18 @@ impl ServerFacts {
             scripts_may_all: AtomicBool::new(false),
             list_plain_bytes_min: AtomicUsize::new(0),
             replication_seed: AtomicU64::new(0),
+            build_id: String::new(),
             machine: String::new(),
             system_memory_bytes: 0,
             memory_startup_bytes: AtomicUsize::new(0),
             samples: Samples::default(),
         }
+    }
+
+    /// Clients, or only writes, are paused at this time: the data stands still.
+    #[inline]
+    pub fn is_paused(&self, now_ms: i64) -> bool {
+        self.paused_until_ms.load(Ordering::Relaxed) > now_ms
     }
 
     /// A number for a new client.
@@ -137,6 +161,8 @@ impl ServerFacts {
         }
         self.rejected_connections.store(0, Ordering::Relaxed);
         self.auth_failures.store(0, Ordering::Relaxed);
+        let samples = &self.samples;
+        samples.cpu_at_reset_us.store(samples.cpu_us(), Ordering::Relaxed);
         super::memory::reset_peak();
     }
 }

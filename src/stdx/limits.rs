@@ -59,6 +59,9 @@ pub const BATCHES_PER_SESSION_MAX: usize = 16;
 /// Spins before a box that is not on its shelf counts as missed: its taker may have been descheduled.
 pub const SHELF_SPINS: u32 = 32;
 
+/// Rounds of each core's background work in a second (INFO's `hz`). One that is behind comes again sooner.
+pub const CRON_ROUNDS_PER_SECOND: u64 = 10;
+
 /// Longest DEBUG SLEEP, in milliseconds. Beyond: it sleeps no longer.
 pub const DEBUG_SLEEP_MS_MAX: u64 = 60 * 60 * 1000;
 

@@ -13,21 +13,16 @@ pub enum MemoryOrPercent {
 }
 
 /// Bytes of a size as Redis' `memtoull`: decimal digits and a unit in any case: none or `b` (1), `k` (1000), `kb` (1024),
-/// `m` (1000²), `mb` (1024²), `g` (1000³), `gb` (1024³). As there, no digits are zero ("" and "mb" are taken).
-/// What does not fit 64 bits is refused; Redis takes the largest number for such digits, and lets a unit wrap around.
+/// `m` (1000²), `mb` (1024²), `g` (1000³), `gb` (1024³). As there, no digits are zero ("" and "mb" are taken), and digits
+/// that do not fit 64 bits are the largest number; a product that does not fit is refused (Redis lets it wrap around).
 pub fn parse_memory(text: &[u8]) -> Option<u64> {
     let digits_count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits_count > MEMORY_DIGITS_MAX {
         return None;
     }
     let (digits, unit) = text.split_at(digits_count);
-    let mut value = 0_u64;
-    for &digit in digits {
-        value = value
-            .checked_mul(10)?
-            .checked_add(u64::from(digit - b'0'))?;
-    }
-    value.checked_mul(unit_bytes(unit)?)
+    let add = |value: u64, digit: &u8| value.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+    digits.iter().fold(0, add).checked_mul(unit_bytes(unit)?)
 }
 
 fn unit_bytes(unit: &[u8]) -> Option<u64> {
@@ -76,7 +71,8 @@ mod tests {
             (b"17179869183gb", Some((u64::MAX >> 30) << 30)),
             (b"", Some(0)),
             (b"mb", Some(0)),
-            (b"18446744073709551616", None),
+            (b"18446744073709551616", Some(u64::MAX)),
+            (b"99999999999999999999gb", None),
             (b"17179869184gb", None),
             (b"-1", None),
             (b"-1mb", None),

@@ -6,7 +6,7 @@ use super::value::Value;
 use std::io::{PipeReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -113,6 +113,19 @@ impl Server {
     /// # Panics
     /// If it does not answer a PING in time; the message holds its output.
     pub fn start_with(target: Target, transport: Transport, parameters: &[&str]) -> Server {
+        Self::start_changed(target, transport, parameters, &|_| {})
+    }
+
+    /// As `start_with`; `change` sees the command before it is run.
+    ///
+    /// # Panics
+    /// If it does not answer a PING in time; the message holds its output.
+    pub fn start_changed(
+        target: Target,
+        transport: Transport,
+        parameters: &[&str],
+        change: &dyn Fn(&mut Command),
+    ) -> Server {
         let attempts = if transport == Transport::Tcp {
             PORT_ATTEMPTS
         } else {
@@ -120,7 +133,7 @@ impl Server {
         };
         let mut failure = String::new();
         for _ in 0..attempts {
-            match Self::try_start(target, transport, parameters) {
+            match Self::try_start(target, transport, parameters, change) {
                 Ok(server) => return server,
                 Err(reason) => failure = reason,
             }
@@ -132,6 +145,7 @@ impl Server {
         target: Target,
         transport: Transport,
         parameters: &[&str],
+        change: &dyn Fn(&mut Command),
     ) -> Result<Server, String> {
         let directory = fresh_directory();
         let address = match transport {
@@ -144,6 +158,7 @@ impl Server {
         command
             .stdout(writer.try_clone().map_err(|error| error.to_string())?)
             .stderr(writer);
+        change(&mut command);
         let child = command
             .spawn()
             .map_err(|error| format!("{command:?}: {error}"))?;
@@ -224,6 +239,12 @@ impl Server {
     /// Everything the server has written to its standard output and error so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(log_path(&self.directory)).unwrap_or_default()
+    }
+
+    /// Ends the server with SIGTERM; the status it ended with and what it had said. None when it had to be killed.
+    pub fn end(mut self) -> (Option<ExitStatus>, String) {
+        self.stop();
+        (self.child.wait().ok().filter(|status| status.code().is_some()), self.log())
     }
 
     /// Ends the server: SIGTERM, and SIGKILL if it has not ended within a bounded time.

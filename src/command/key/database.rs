@@ -117,10 +117,10 @@ fn keys(context: &mut Context<'_>) -> Result<(), CommandError> {
 /// Every key of the server is drawn with the same probability: first a shard by its size, then one of its keys; both are
 /// drawn again when the key had expired.
 fn random_key(context: &mut Context<'_>) -> Result<(), CommandError> {
-    let (database, now_ms) = (context.database, context.turn.now_ms);
+    let (database, turn) = (context.database, context.turn);
     for _ in 0..RANDOM_KEY_DRAWS_MAX {
         let Some(shard) = draw_shard(context) else { break };
-        if let Some(entry) = context.keyspaces.shard(shard).draw(database, now_ms) {
+        if let Some(entry) = context.keyspaces.shard(shard).draw(database, turn) {
             context.reply.bulk(entry.key());
             return Ok(());
         }

@@ -70,13 +70,13 @@ fn scan(context: &mut Context<'_>) -> Result<(), CommandError> {
     let shards = context.keyspaces.shards();
     let position = position(&context.args, shards)?;
     let options = ScanOptions::parse(context.args, 2, Walked::Keys)?;
-    let (database, now_ms) = (context.database, context.turn.now_ms);
+    let (database, turn) = (context.database, context.turn);
     let mut page = Page::new(context.reply);
     let mut cursor = 0;
     if let Some(Position { shard, local }) = position {
         let keyspace = context.keyspaces.shard(shard);
         let local = options.walk(&mut page, local, |local, page| {
-            let step = keyspace.scan_step(database, local, now_ms, |entry| {
+            let step = keyspace.scan_step(database, local, turn, |entry| {
                 let fits = options.accepts(entry.key())
                     && options.type_name.is_none_or(|name| name.eq_ignore_ascii_case(entry.object_type().name().as_bytes()));
                 if fits {

@@ -35,7 +35,7 @@ pub(super) const LOG: &[Parameter] = &[
     .about("Percentiles shown by INFO latencystats."),
     row("logfile", TEXT, "")
         .immutable()
-        .about("File to log to; empty logs to standard output."),
+        .about("File to log to, opened anew for each line; empty logs to standard output."),
     row("loglevel", Kind::Choice(LOG_LEVELS), "notice").about("How much is logged."),
     row("slowlog-log-slower-than", integer(-1, i64::MAX), "10000")
         .about("Microseconds from which a command enters the slow log; 0 logs all, -1 none."),

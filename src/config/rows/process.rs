@@ -42,6 +42,7 @@ pub(super) const PROCESS: &[Parameter] = &[
         .stored("background work is spread over the cores")
         .about("Raise hz with the number of clients."),
     row("hz", integer(0, INT_MAX), "10")
+        .stored("background work comes ten times a second, and sooner when it is behind")
         .clamp(1, 500)
         .about("Background turns per second, 1 to 500."),
     row("ignore-warnings", TEXT, "")

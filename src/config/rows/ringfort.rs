@@ -20,7 +20,10 @@ pub(super) const RINGFORT: &[Parameter] = &[
         .about("Microseconds a core that ran out of work looks for more before it sleeps; 0 sleeps at once."),
     row("pin", Kind::Choice(PINNING), "auto")
         .immutable()
-        .about("Tie each thread to its core: yes and no do as they say, auto decides by the machine."),
+        .about(
+            "Tie each thread to its core. auto does not: where clients share the machine that cost a quarter of the \
+             requests (68,000 instead of 89,000 a second). yes is for a machine, or cpuset, of the server's own.",
+        ),
     row("shards", integer(0, SHARDS_MAX as i64), "0")
         .immutable()
         .about("Shards, and threads, of the keyspace; 0 takes one for every core the process may use."),
