@@ -30,7 +30,7 @@ const SUBCOMMANDS: &[Command] = &[
         since: "7.0.0",
         summary: "Returns how many calls of commands took how long.",
         complexity: "O(N), N commands that are shown",
-        syntax: "[COMMAND...]",
+        syntax: "[command...]",
         tips: &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"],
         ..Command::BASE
     },
