@@ -1,9 +1,10 @@
 //! SCAN: walking all keys of a database over many calls.
 //!
 //! The cursor is the table's own (below 2^42) with the number of the shard in the low bits, as many as there are shards to
-//! tell apart. Shards are walked one after the other; a call stays within one, so even a small database takes as many calls
-//! as there are shards: going on into the next one would take its box, or a loan when it is out, for every call of a walk. A cursor is only good for the process
-//! that gave it. One that nobody gave ends the walk or begins somewhere in it, no worse.
+//! tell apart. Shards are walked one after the other; a call stays within one, so even a small database takes as many
+//! calls as there are shards: going on into the next one would take its box, or a loan when it is out, for every call of
+//! a walk. A cursor is only good for the process that gave it. One that nobody gave ends the walk or begins somewhere in
+//! it, no worse.
 
 use crate::command::args::Args;
 use crate::command::context::Context;
