@@ -7,7 +7,7 @@
 //! `allocator_resident` are the resident memory that belongs to no file, `server_time_usec` is the turn's clock, which
 //! counts milliseconds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -71,6 +71,11 @@ struct Facts<'a> {
     pending_objects: usize,
     freed_objects: u64,
     shards: usize,
+    /// A number for each session that watches keys. One whose key was changed is not among them.
+    watching: BTreeSet<usize>,
+    watched_keys: usize,
+    blocking_keys: usize,
+    blocking_keys_without: usize,
 }
 
 /// The text as it grows.
@@ -130,6 +135,10 @@ fn collect<'a>(context: &mut Context<'a>) -> Facts<'a> {
         pending_objects: 0,
         freed_objects: 0,
         shards: context.keyspaces.shards(),
+        watching: BTreeSet::new(),
+        watched_keys: 0,
+        blocking_keys: 0,
+        blocking_keys_without: 0,
     };
     for (_, keyspace) in context.keyspaces.all() {
         let counters = keyspace.counters;
@@ -142,6 +151,18 @@ fn collect<'a>(context: &mut Context<'a>) -> Facts<'a> {
         facts.counters.expiry_ns += counters.expiry_ns;
         facts.pending_objects += keyspace.graveyard.pending_objects();
         facts.freed_objects += keyspace.graveyard.freed_objects;
+        if let Some(waiters) = &mut keyspace.waiters {
+            waiters.sweep();
+            facts.blocking_keys += waiters.keys_len();
+            facts.blocking_keys_without += waiters.keys_without_len();
+        }
+        if let Some(watchers) = &mut keyspace.watchers {
+            watchers.sweep();
+            facts.watched_keys += watchers.keys_len();
+            watchers.sessions(|session| {
+                facts.watching.insert(session);
+            });
+        }
         facts.databases.resize(keyspace.databases_len(), DatabaseFacts::default());
         for (index, sum) in facts.databases.iter_mut().enumerate() {
             let average_ms = keyspace.average_ttl_ms(index as u32, now_ms);
@@ -205,15 +226,12 @@ fn clients(page: &mut Page, facts: &Facts<'_>) {
     page.line("client_recent_max_input_buffer", largest(|core| core.client_input_bytes_max.get()));
     page.line("client_recent_max_output_buffer", largest(|core| core.client_output_bytes_max.get()));
     page.line("blocked_clients", facts.server.sum(|core| core.blocked.get()));
-    page.zeros(&[
-        "tracking_clients",
-        "pubsub_clients",
-        "watching_clients",
-        "clients_in_timeout_table",
-        "total_watched_keys",
-        "total_blocking_keys",
-        "total_blocking_keys_on_nokey",
-    ]);
+    page.zeros(&["tracking_clients", "pubsub_clients"]);
+    page.line("watching_clients", facts.watching.len());
+    page.line("clients_in_timeout_table", facts.server.sum(|core| core.timeouts.get()));
+    page.line("total_watched_keys", facts.watched_keys);
+    page.line("total_blocking_keys", facts.blocking_keys);
+    page.line("total_blocking_keys_on_nokey", facts.blocking_keys_without);
 }
 
 fn percent(part: u64, whole: u64) -> String {

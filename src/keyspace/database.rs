@@ -336,7 +336,7 @@ impl Keyspace {
         for key in databases.into_iter().flat_map(|database| watchers.keys(database)) {
             let key = self.hasher.clone().key(key);
             for database in databases {
-                self.find_live(database, &key, now_ms);
+                self.find_live(database, &key, Turn::at(now_ms, false));
             }
         }
         self.watchers = Some(watchers);

@@ -188,6 +188,12 @@ impl Waiters {
     pub fn keys_len(&self) -> usize {
         self.databases.iter().map(BTreeMap::len).sum()
     }
+
+    /// Those of them whose absence somebody waits for, too (INFO's `total_blocking_keys_on_nokey`).
+    pub fn keys_without_len(&self) -> usize {
+        let queues = self.databases.iter().flat_map(BTreeMap::values);
+        queues.filter(|queue| queue.iter().any(|waiter| waiter.even_without_key)).count()
+    }
 }
 
 /// Removes dead entries; returns how many, and how many of them needed other shards.

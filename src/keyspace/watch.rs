@@ -53,6 +53,12 @@ impl Watchers {
         self.databases.get(database as usize).into_iter().flat_map(|keys| keys.keys().map(|key| &**key))
     }
 
+    /// Calls `see` with a number of each session that watches a key, once per key.
+    pub fn sessions(&self, see: impl FnMut(usize)) {
+        let flags = self.databases.iter().flat_map(BTreeMap::values).flatten();
+        flags.map(|flag| Arc::as_ptr(flag).addr()).for_each(see);
+    }
+
     /// Removes the flags of sessions that have forgotten them; true when none is left.
     pub fn sweep(&mut self) -> bool {
         for keys in &mut self.databases {

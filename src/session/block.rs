@@ -66,6 +66,7 @@ impl Core {
         session.blocked = Some(Box::new(Blocked { waiter, until_ms, timeout_reply, row, discard }));
         session.stall = Stall::Blocked;
         self.stats().blocked.add(1);
+        self.stats().timeouts.set(self.deadlines.len() as u64);
     }
 
     /// When the next wait ends, Unix time in milliseconds. Whoever drives the core pumps it then.
@@ -141,6 +142,7 @@ impl Core {
         self.stats().blocked.subtract(1);
         if let Some(until_ms) = blocked.until_ms {
             self.deadlines.remove(&(until_ms, session.key.as_u64()));
+            self.stats().timeouts.set(self.deadlines.len() as u64);
         }
         if blocked.waiter.claim.settle() == Settle::Busy {
             // Whoever holds the claim may let go of it; then nobody must serve it any more.
@@ -162,6 +164,7 @@ impl Core {
         if let Some(blocked) = session.blocked.take() {
             if let Some(until_ms) = blocked.until_ms {
                 self.deadlines.remove(&(until_ms, key.as_u64()));
+                self.stats().timeouts.set(self.deadlines.len() as u64);
             }
             if !blocked.discard {
                 write(&blocked, session.reply());

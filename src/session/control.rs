@@ -343,7 +343,7 @@ impl Core {
         let now_ms = self.clock.unix_ms();
         self.close_idle(now_ms);
         let stats = &self.server.cores[self.id];
-        let runner = Runner { now_ms, config: &self.config, server: &self.server, stats };
+        let runner = Runner { now_ms, config: &self.config, server: &self.server, stats, clock: None };
         self.exchange.cron(&mut self.cron, &self.clock, &runner)
     }
 

@@ -36,6 +36,8 @@ pub struct SessionMemory {
     pub query_free: usize,
     /// Arguments of the command under way, read or waiting (`argv-mem`).
     pub arguments: usize,
+    /// Commands queued since MULTI (`multi-mem`).
+    pub transaction: usize,
     /// The reply buffer (`rbs`).
     pub reply_buffer: usize,
     /// The most that was in it for some seconds (`rbp`).
@@ -113,17 +115,26 @@ impl Session {
         let texts = texts.iter().map(|text| text.as_ref().map_or(0, |text| text.len())).sum::<usize>()
             + client.address.capacity()
             + client.local_address.capacity();
+        let transaction = self.transaction.as_ref().map_or(0, |transaction| transaction.memory_bytes());
         let requests = self.requests.as_ref().map_or(0, |requests| requests.memory_bytes());
         SessionMemory {
             query,
             query_free: query_capacity - query,
             arguments,
+            transaction,
             reply_buffer,
             reply_peak: written.max(if recent { sending.peak_bytes } else { 0 }).min(reply_buffer),
             output: written.min(REPLY_BUFFER_BYTES),
             output_pieces: strings + sending.strings + self.segments.len() + usize::from(beyond > 0),
             output_list,
-            total: size_of::<Session>() + query_capacity + apart + requests + reply_buffer + output_list + texts,
+            total: size_of::<Session>()
+                + query_capacity
+                + apart
+                + transaction
+                + requests
+                + reply_buffer
+                + output_list
+                + texts,
         }
     }
 }

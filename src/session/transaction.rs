@@ -226,7 +226,7 @@ impl Core {
             let keyspace =
                 self.exchange.boxes[shard].as_deref_mut().expect("the boxes of all watched keys are in hand");
             // A key whose time has come already goes now; its going later would count as a change.
-            keyspace.peek(database, &key, Turn { now_ms, touch: false });
+            keyspace.peek(database, &key, Turn::at(now_ms, false));
             keyspace.watchers.get_or_insert_default().watch(database, bytes, &watch.flag);
             watch.keys.push((database, bytes.into()));
             watch.shards |= 1 << shard;
@@ -243,7 +243,7 @@ impl Core {
                 let keyspace =
                     self.exchange.boxes[shard].as_deref_mut().expect("the boxes of all watched keys are in hand");
                 // A watched key whose time has come is a changed key.
-                keyspace.peek(*database, &key, Turn { now_ms, touch: false });
+                keyspace.peek(*database, &key, Turn::at(now_ms, false));
             }
             if watch.is_touched() {
                 self.serve_waiters(now_ms);
@@ -258,9 +258,11 @@ impl Core {
             session.reply().array(transaction.queue.len());
         }
         session.in_exec = true;
+        let started_ns = self.clock.monotonic_ns();
         for index in 0..transaction.queue.len() {
             self.run_queued(session, &transaction.queue, index, now_ms, discard);
         }
+        self.spent_queued(&transaction.queue, self.clock.monotonic_ns() - started_ns);
         session.in_exec = false;
         debug_assert!(!discard || session.reply().position() == start || !session.segments.is_empty());
         if session.segments.iter().any(|segment| matches!(segment, Segment::Awaited(_))) {
@@ -287,7 +289,7 @@ impl Core {
             reply,
             keyspaces: Keyspaces::new(&mut self.exchange.boxes, &self.exchange.hasher, only),
             database,
-            turn: Turn { now_ms, touch },
+            turn: Turn { now_ms, touch, keep_expired: self.server.is_paused(now_ms) },
             config: &self.config,
             server: &self.server,
             first_key: None,
@@ -304,6 +306,15 @@ impl Core {
         }
     }
 
+    /// The commands of a transaction share its time evenly, as those of a window do.
+    fn spent_queued(&self, queue: &Batch, spent_ns: u64) {
+        let rows = (0..queue.len()).map(|index| queue.command(index).row);
+        // What works on the session was measured by itself.
+        let rows = rows.filter(|row| !matches!(row.command.run, Run::Session(_) | Run::Control(_)));
+        let each_ns = spent_ns / queue.len().max(1) as u64;
+        self.stats().spent(rows.map(|row| row.id), each_ns, self.config.get_bool(crate::param!("latency-tracking")));
+    }
+
     /// Serves whoever waits for what was written with the boxes in hand.
     fn serve_waiters(&mut self, now_ms: i64) {
         let runner = crate::shard::home::Runner {
@@ -311,6 +322,7 @@ impl Core {
             config: &self.config,
             server: &self.server,
             stats: &self.server.cores[self.id],
+            clock: None,
         };
         wait::serve(&mut self.exchange.boxes, &self.exchange.hasher, &runner);
     }

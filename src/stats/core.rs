@@ -75,6 +75,8 @@ pub struct CoreStats {
     pub commands: Counter,
     /// Clients that wait: for a pause to end, or in a blocking command. Never reset.
     pub blocked: Counter,
+    /// Those of them whose wait for a key ends by itself. Never reset.
+    pub timeouts: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
@@ -115,6 +117,7 @@ impl CoreStats {
             clients: Counter::default(),
             commands: Counter::default(),
             blocked: Counter::default(),
+            timeouts: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
             bytes_in: Counter::default(),
