@@ -13,6 +13,8 @@ use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
 use crate::value::list::{End, Item, List};
 use crate::value::object::ObjectType;
 use crate::value::set::Set;
+use crate::value::stream::Stream;
+use crate::value::stream::id::ID_TEXT_BYTES_MAX;
 
 use super::context::Keyspaces;
 
@@ -76,10 +78,24 @@ pub(super) fn mix_value(digest: &mut Digest, entry: &Entry<'_>) {
                 });
             }
         }
-        ObjectType::SortedSet | ObjectType::Hash | ObjectType::Stream => {}
+        ObjectType::SortedSet | ObjectType::Hash => {}
+        ObjectType::Stream => mix_stream(digest, entry),
     }
     if entry.expire_at_ms().is_some() {
         digest.xor(b"!!expire!!");
+    }
+}
+
+/// Adds the entries of a stream in their order; its groups do not count.
+fn mix_stream(digest: &mut Digest, entry: &Entry<'_>) {
+    let Some(stream) = entry.collection::<Stream>() else { return };
+    let (mut id, mut digits) = ([0; ID_TEXT_BYTES_MAX], [0; INTEGER_TEXT_BYTES_MAX]);
+    for entry in stream.log().iter() {
+        digest.mix(entry.id.format_with(b'.', &mut id));
+        for (field, value) in entry.fields() {
+            digest.mix(field.text(&mut digits));
+            digest.mix(value.text(&mut digits));
+        }
     }
 }
 

@@ -105,11 +105,12 @@ fn after_keyword(args: Args<'_>, word: &str, start_from: i32) -> Option<usize> {
 }
 
 /// Visits the keys of a request as far as they can be told: specifications that do not fit are left out, and the handler
-/// will refuse such a request. This is the router's view.
+/// will refuse such a request. This is the router's view. A row's own finder is asked where the specifications are not
+/// complete, and where they look for a word, which may stand elsewhere too (as the name of a group, say).
 #[inline]
 pub fn visit_keys(command: &Command, args: Args<'_>, mut visit: impl FnMut(usize)) {
-    let incomplete = command.keys.iter().any(|spec| spec.has("incomplete"));
-    if let (Some(find), true) = (command.find_keys, incomplete) {
+    let is_unsure = |spec: &KeySpec| spec.has("incomplete") || matches!(spec.begin, BeginSearch::Keyword(..));
+    if let (Some(find), true) = (command.find_keys, command.keys.iter().any(is_unsure)) {
         find(args, &mut |key| visit(key.argument));
         return;
     }

@@ -28,6 +28,7 @@ pub mod scatter;
 pub mod server;
 pub mod set;
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod syntax;
 pub mod table;

@@ -193,3 +193,5 @@ pub const LISTPACK_BYTES_MAX: usize = 1 << 30;
 /// Draws for each member of a random sample of a table. Beyond (a table where few members can be drawn): the rest of the
 /// sample is taken in one walk over all members.
 pub const SAMPLE_DRAWS_PER_MEMBER_MAX: usize = 64;
+/// Bytes of one node of a stream, and of the fields and values of one entry. Beyond: a new node; "Elements are too large to be stored".
+pub const STREAM_NODE_BYTES_MAX: usize = 1 << 30;

@@ -418,6 +418,33 @@ impl Listpack {
         self.count(1);
     }
 
+    /// Puts elements behind the last one.
+    pub fn extend<'a>(&mut self, elements: impl Iterator<Item = Element<'a>>) {
+        let mut back = [0; 5];
+        let mut count = 0;
+        self.bytes.pop();
+        for element in elements {
+            let (prefix, prefix_len) = element.prefix();
+            let data = if let Element::Bytes(bytes) = element { bytes } else { b"" };
+            let body = prefix_len + data.len();
+            let back_bytes = back_length_bytes(body);
+            write_back_length(body, &mut back);
+            // One byte more for the end, so that pushing it never allocates.
+            self.reserve(body + back_bytes + 1);
+            self.bytes.extend_from_slice(&prefix[..prefix_len]);
+            self.bytes.extend_from_slice(data);
+            self.bytes.extend_from_slice(&back[..back_bytes]);
+            count += 1;
+        }
+        self.bytes.push(END);
+        self.count(count);
+    }
+
+    /// Takes room for so many bytes in all.
+    pub fn reserve_total(&mut self, bytes: usize) {
+        self.bytes.reserve_exact(bytes.saturating_sub(self.bytes.len()));
+    }
+
     /// Puts an element before the first one.
     pub fn push_front(&mut self, element: Element<'_>) {
         self.insert(HEADER_BYTES, element);
@@ -564,6 +591,13 @@ impl Listpack {
 pub struct Elements<'a> {
     pack: &'a Listpack,
     at: usize,
+}
+
+impl Elements<'_> {
+    /// Position of the next element, or `end()`.
+    pub fn next_at(&self) -> usize {
+        self.at
+    }
 }
 
 impl<'a> Iterator for Elements<'a> {
