@@ -33,7 +33,6 @@ const FAMILIES: &[&[Command]] = &[
     super::set::combine::COMMANDS,
     super::set::random::COMMANDS,
     super::set::read::COMMANDS,
-    super::transaction::COMMANDS,
     super::stream::add::COMMANDS,
     super::stream::claim::COMMANDS,
     super::stream::group::COMMANDS,
@@ -47,6 +46,7 @@ const FAMILIES: &[&[Command]] = &[
     super::string::read::COMMANDS,
     super::string::several::COMMANDS,
     super::string::write::COMMANDS,
+    super::transaction::COMMANDS,
 ];
 
 const _: () = {

@@ -18,6 +18,8 @@ pub enum Tolerance {
     SameType,
     /// Maps (or RESP2 lists of pairs) in which these fields may differ.
     ExceptFields(&'static [&'static str]),
+    /// Lists of lists, in which this item of each may differ if both are integers that are not negative.
+    ExceptItem(usize),
 }
 
 /// A rule: commands that begin with these words may differ like this.
@@ -127,6 +129,11 @@ pub const ALLOWANCES: &[Allowance] = &[
         &["CLIENT", "ID"],
         Tolerance::SameType,
         "the servers count differently",
+    ),
+    rule(
+        &["XPENDING"],
+        Tolerance::ExceptItem(2),
+        "how long an entry has been pending is read at different moments",
     ),
     rule(
         &["HELLO"],
@@ -247,6 +254,19 @@ pub fn within(tolerance: Tolerance, ours: &Value, theirs: &Value) -> bool {
             }
             _ => false,
         },
+        (Tolerance::ExceptItem(except), Value::Array(a), Value::Array(b)) => {
+            let may_differ = |at: usize, a: &Value, b: &Value| {
+                at == except && matches!((a, b), (Value::Integer(0..), Value::Integer(0..)))
+            };
+            let alike = |(a, b): (&Value, &Value)| match (a, b) {
+                (Value::Array(a), Value::Array(b)) => {
+                    let mut pairs = a.iter().zip(b).enumerate();
+                    a.len() == b.len() && pairs.all(|(at, (a, b))| a == b || may_differ(at, a, b))
+                }
+                _ => a == b,
+            };
+            a.len() == b.len() && a.iter().zip(b).all(alike)
+        }
         _ => false,
     }
 }

@@ -19,7 +19,7 @@ const EXPIRED_FOUND_MAX: Duration = Duration::from_secs(5);
 /// Alters a reply of our side on purpose, to show that the comparison notices.
 pub type Fault = fn(&Request, &mut [u8]);
 
-/// How a value of each type is read whole, and whether its order is promised.
+/// How a value of each type is read whole, in one or more parts, and whether their order is promised.
 const READERS: &[(&str, &[&str], &[&str], bool)] = &[
     ("string", &["GET"], &[], true),
     ("list", &["LRANGE"], &["0", "-1"], true),
@@ -27,6 +27,10 @@ const READERS: &[(&str, &[&str], &[&str], bool)] = &[
     ("hash", &["HGETALL"], &[], false),
     ("zset", &["ZRANGE"], &["0", "-1", "WITHSCORES"], true),
     ("stream", &["XRANGE"], &["-", "+"], true),
+    ("stream", &["XINFO", "STREAM"], &[], true),
+    ("stream", &["XINFO", "GROUPS"], &[], true),
+    ("stream", &["XPENDING"], &["G1"], true),
+    ("stream", &["XPENDING"], &["G2"], true),
 ];
 
 /// A server with its connections.
@@ -264,8 +268,8 @@ impl Duel {
             let encodings = (kind == b"set").then_some(SET_ENCODINGS);
             questions.push((with_key(&["OBJECT", "ENCODING"], key, &[]), encodings));
             questions.push((with_key(&["PEXPIRETIME"], key, &[]), Some(Tolerance::Near(5000))));
-            if let Some((_, command, rest, ordered)) =
-                READERS.iter().find(|(name, ..)| name.as_bytes() == kind)
+            for (_, command, rest, ordered) in
+                READERS.iter().filter(|(name, ..)| name.as_bytes() == kind)
             {
                 questions.push((
                     with_key(command, key, rest),

@@ -37,6 +37,30 @@ pub const KEYS: &[&[u8]] = &[
     b"123",
 ];
 
+/// The keys at which stream commands meet.
+const STREAM_KEYS: &[&[u8]] = &[b"stream:1", b"stream:2", b"stream:3", b"stream:4"];
+
+/// IDs at which parsers break, and one far in the past; none that ends a stream.
+const ODD_IDS: &[&str] = &[
+    "0-0",
+    "0-1",
+    "1-18446744073709551615",
+    "18446744073709551616",
+    "18446744073709551616-1",
+    "-",
+    "+",
+    "-1",
+    "1-",
+    "1-x",
+    "001-02",
+    " 1-1",
+    "1--1",
+    "",
+    "(1-1",
+    "x",
+    "$",
+];
+
 /// Numbers at which 64-bit arithmetic and its parsers break.
 const INTEGERS: &[&str] = &[
     "0",
@@ -215,6 +239,8 @@ pub struct Generator {
     rng: Rng,
     rows: Vec<Row>,
     weights: u64,
+    /// The milliseconds of the newest stream ID.
+    stream_ms: u64,
 }
 
 impl Generator {
@@ -225,6 +251,7 @@ impl Generator {
             rng: Rng::new(seed),
             rows,
             weights,
+            stream_ms: 1,
         }
     }
 
@@ -376,6 +403,41 @@ impl Generator {
             Kind::Place if self.rng.chance(40) => [&b"#"[..], &self.small(0..10)].concat(),
             Kind::Place => self.mostly(94, 0..300, ODD_PLACES),
             Kind::Name => self.rng.pick(NAMES).to_vec(),
+            Kind::StreamKey if self.rng.chance(92) => self.rng.pick(STREAM_KEYS).to_vec(),
+            Kind::StreamKey => self.rng.pick(KEYS).to_vec(),
+            Kind::NewId => self.new_id(),
+            Kind::StreamId => self.stream_id(),
+            Kind::StreamBound => match self.rng.below(8) {
+                0..3 => b"-".to_vec(),
+                3 | 4 => b"+".to_vec(),
+                5 => [b"(", &self.stream_id()[..]].concat(),
+                _ => self.stream_id(),
+            },
+            Kind::StreamLength => self.mostly(90, 0..40, ODD_COUNTS),
+            Kind::IdleTime => self.rng.pick(&["0", "0", "1000000000", "-5", "abc"]).as_bytes().to_vec(),
+        }
+    }
+
+    fn new_id(&mut self) -> Vec<u8> {
+        self.stream_ms += self.rng.below(2);
+        let ms = self.stream_ms;
+        match self.rng.below(20) {
+            0..10 => format!("{ms}-*").into_bytes(),
+            10..16 => format!("{ms}-{}", self.rng.below(5)).into_bytes(),
+            16 | 17 => ms.to_string().into_bytes(),
+            18 => self.stream_id(),
+            _ => self.rng.pick(ODD_IDS).as_bytes().to_vec(),
+        }
+    }
+
+    /// An ID near the newest ones.
+    fn stream_id(&mut self) -> Vec<u8> {
+        let ms = (self.stream_ms + 2).saturating_sub(self.rng.below(40));
+        match self.rng.below(20) {
+            0..12 => format!("{ms}-{}", self.rng.below(4)).into_bytes(),
+            12..16 => ms.to_string().into_bytes(),
+            16 | 17 => b"0".to_vec(),
+            _ => self.rng.pick(ODD_IDS).as_bytes().to_vec(),
         }
     }
 

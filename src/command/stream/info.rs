@@ -283,3 +283,26 @@ fn help(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     reply_help(context.reply, "XINFO", HELP);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As stock Redis 7.4 says of streams with one entry per node and these milliseconds.
+    #[test]
+    fn radix_trees_of_redis() {
+        let table: &[(&[u64], usize)] = &[
+            (&[], 1),
+            (&[1], 2),
+            (&[1, 2], 6),
+            (&[1, 2, 3], 8),
+            (&[1, 256], 6),
+            (&[1, 2, 256, 257, 65536], 15),
+            (&[1, 1 << 56, 2 << 56], 7),
+            (&[1, 2 << 56, (2 << 56) + 1], 9),
+        ];
+        for (keys, nodes) in table {
+            assert_eq!(radix_tree_nodes(keys.iter().map(|ms| StreamId::new(*ms, 0).to_bytes())), *nodes, "{keys:?}");
+        }
+    }
+}

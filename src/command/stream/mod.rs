@@ -117,3 +117,7 @@ fn reply_entries<'a>(reply: &mut Reply, entries: impl Iterator<Item = Entry<'a>>
     reply.finish_array(deferred, count);
     count
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

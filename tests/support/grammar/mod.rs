@@ -1,13 +1,14 @@
 //! The grammar of random commands: one line per command, one file per family. Later families add a file and a line in `FAMILIES`.
 //!
 //! A line is `WEIGHT NAME arguments`: how often the command is drawn relative to others, and what it takes. In the arguments a
-//! word with a capital letter stands for itself, a word of small letters for a kind of argument (see `Kind`), `[a|b]` for
+//! word with a capital letter (or with no letter at all) stands for itself, a word of small letters for a kind of argument (see `Kind`), `[a|b]` for
 //! nothing or one of the alternatives, `(a|b)` for one of them, and `{a b}+` for one to four repetitions.
 
 mod bitmaps;
 mod connection;
 mod keys;
 mod sets;
+mod stream;
 mod strings;
 
 /// Every family's lines.
@@ -17,6 +18,7 @@ const FAMILIES: &[&str] = &[
     connection::LINES,
     keys::LINES,
     sets::LINES,
+    stream::LINES,
     strings::LINES,
 ];
 
@@ -61,6 +63,18 @@ pub enum Kind {
     Place,
     /// A name as CLIENT SETNAME takes it, sometimes a bad one.
     Name,
+    /// A key that mostly is a stream.
+    StreamKey,
+    /// An ID greater than all before, mostly: as XADD takes it.
+    NewId,
+    /// An ID that a stream may have had.
+    StreamId,
+    /// An end of an interval of IDs.
+    StreamBound,
+    /// A limit that is not reached, or one that keeps a stream short.
+    StreamLength,
+    /// A time that every entry has been pending for, or none.
+    IdleTime,
 }
 
 /// Kinds by the word that stands for them in the grammar.
@@ -84,6 +98,12 @@ const KINDS: &[(&str, Kind)] = &[
     ("field", Kind::Field),
     ("place", Kind::Place),
     ("name", Kind::Name),
+    ("stream-key", Kind::StreamKey),
+    ("new-id", Kind::NewId),
+    ("stream-id", Kind::StreamId),
+    ("stream-bound", Kind::StreamBound),
+    ("stream-length", Kind::StreamLength),
+    ("idle-time", Kind::IdleTime),
 ];
 
 /// A piece of a command.
@@ -168,7 +188,8 @@ fn parse_alternatives(tokens: &[&str], at: &mut usize) -> Result<Vec<Vec<Node>>,
                 *at += 1;
                 current.push(Node::Repeat(inside));
             }
-            word if word.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit()) => {
+            word if word.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit())
+                || !word.contains(|c: char| c.is_ascii_alphabetic()) => {
                 current.push(Node::Literal(word.to_owned()))
             }
             word => {
