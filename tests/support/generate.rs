@@ -407,6 +407,10 @@ impl Generator {
             Kind::StreamKey => self.rng.pick(KEYS).to_vec(),
             Kind::NewId => self.new_id(),
             Kind::StreamId => self.stream_id(),
+            Kind::TopId => {
+                self.stream_ms += 2;
+                format!("{}-0", self.stream_ms).into_bytes()
+            }
             Kind::StreamBound => match self.rng.below(8) {
                 0..3 => b"-".to_vec(),
                 3 | 4 => b"+".to_vec(),

@@ -1,8 +1,9 @@
 //! The grammar of random commands: one line per command, one file per family. Later families add a file and a line in `FAMILIES`.
 //!
 //! A line is `WEIGHT NAME arguments`: how often the command is drawn relative to others, and what it takes. In the arguments a
-//! word with a capital letter (or with no letter at all) stands for itself, a word of small letters for a kind of argument (see `Kind`), `[a|b]` for
-//! nothing or one of the alternatives, `(a|b)` for one of them, and `{a b}+` for one to four repetitions.
+//! word with a capital letter, or with no letter at all, stands for itself, a word of small letters for a kind of argument
+//! (see `Kind`), `[a|b]` for nothing or one of the alternatives, `(a|b)` for one of them, and `{a b}+` for one to four
+//! repetitions.
 
 mod bitmaps;
 mod connection;
@@ -69,6 +70,8 @@ pub enum Kind {
     NewId,
     /// An ID that a stream may have had.
     StreamId,
+    /// An ID greater than all before: 7.0 lets XSETID go behind deleted entries.
+    TopId,
     /// An end of an interval of IDs.
     StreamBound,
     /// A limit that is not reached, or one that keeps a stream short.
@@ -101,6 +104,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("stream-key", Kind::StreamKey),
     ("new-id", Kind::NewId),
     ("stream-id", Kind::StreamId),
+    ("top-id", Kind::TopId),
     ("stream-bound", Kind::StreamBound),
     ("stream-length", Kind::StreamLength),
     ("idle-time", Kind::IdleTime),

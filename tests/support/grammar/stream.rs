@@ -13,7 +13,7 @@ pub const LINES: &str = "
 6 XTRIM stream-key (MAXLEN|MAXLEN =|MAXLEN ~) stream-length [LIMIT count]
 6 XTRIM stream-key (MINID|MINID =|MINID ~) stream-id [LIMIT count]
 2 XTRIM stream-key {(MAXLEN ~ stream-length|MINID stream-id|LIMIT count)}+
-4 XSETID stream-key stream-id [ENTRIESADDED count] [MAXDELETEDID stream-id]
+4 XSETID stream-key top-id [ENTRIESADDED count] [MAXDELETEDID stream-id]
 12 XREAD [COUNT count] STREAMS stream-key (stream-id|$)
 8 XREAD [COUNT count] STREAMS stream-key stream-key stream-id (stream-id|$)
 2 XREAD {(COUNT count|NOACK|GROUP G1 C1)}+ STREAMS stream-key stream-key stream-id
