@@ -10,6 +10,7 @@ use sha1::{Digest as _, Sha1};
 use crate::keyspace::Keyspace;
 use crate::keyspace::entry::Entry;
 use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
+use crate::value::hash::Hash;
 use crate::value::list::{End, Item, List};
 use crate::value::object::ObjectType;
 use crate::value::set::Set;
@@ -78,7 +79,8 @@ pub(super) fn mix_value(digest: &mut Digest, entry: &Entry<'_>) {
                 });
             }
         }
-        ObjectType::SortedSet | ObjectType::Hash => {}
+        ObjectType::Hash => mix_hash(digest, entry),
+        ObjectType::SortedSet => {}
         ObjectType::Stream => mix_stream(digest, entry),
     }
     if entry.expire_at_ms().is_some() {
@@ -97,6 +99,21 @@ fn mix_stream(digest: &mut Digest, entry: &Entry<'_>) {
             digest.mix(value.text(&mut digits));
         }
     }
+}
+
+/// Fields have no order, but each comes before its value; of its time of expiry counts only that there is one.
+fn mix_hash(digest: &mut Digest, entry: &Entry<'_>) {
+    let Some(hash) = entry.collection::<Hash>() else { return };
+    let mut scratch = [0; INTEGER_TEXT_BYTES_MAX];
+    hash.each_timed(|field, value, at_ms| {
+        let mut of_field = Digest::default();
+        of_field.mix(field.text(&mut scratch));
+        of_field.mix(value.text(&mut scratch));
+        if at_ms.is_some() {
+            of_field.xor(b"!!hexpire!!");
+        }
+        digest.xor(&of_field.0);
+    });
 }
 
 /// The signature of everything in hand.

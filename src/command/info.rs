@@ -56,6 +56,8 @@ const SECTIONS: &[Section] = &[
 struct DatabaseFacts {
     keys: usize,
     expires: usize,
+    /// Keys whose hashes have fields that expire.
+    field_expires: usize,
     /// Sum over the shards of average time to live times volatile keys.
     ttl_sum_ms: i128,
 }
@@ -145,6 +147,7 @@ fn collect<'a>(context: &mut Context<'a>) -> Facts<'a> {
         facts.counters.hits += counters.hits;
         facts.counters.misses += counters.misses;
         facts.counters.expired_keys += counters.expired_keys;
+        facts.counters.expired_fields += counters.expired_fields;
         facts.counters.changes += counters.changes;
         facts.counters.stale_share += counters.stale_share;
         facts.counters.expiry_cut_short += counters.expiry_cut_short;
@@ -169,6 +172,7 @@ fn collect<'a>(context: &mut Context<'a>) -> Facts<'a> {
             let database = keyspace.database(index as u32);
             sum.keys += database.len();
             sum.expires += database.expires_len();
+            sum.field_expires += database.field_expires_len();
             sum.ttl_sum_ms += i128::from(average_ms) * database.expires_len() as i128;
             facts.table_bytes += database.table_bytes();
         }
@@ -332,7 +336,8 @@ fn stats(page: &mut Page, facts: &Facts<'_>) {
     page.line("instantaneous_input_repl_kbps", "0.00");
     page.line("instantaneous_output_repl_kbps", "0.00");
     page.line("rejected_connections", server.rejected_connections.load(Relaxed));
-    page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
+    page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    page.line("expired_subkeys", facts.counters.expired_fields);
     page.line("expired_keys", facts.counters.expired_keys);
     let stale_share = facts.counters.stale_share / facts.shards as f64;
     page.line("expired_stale_perc", format_args!("{:.2}", stale_share * 100.0));
@@ -460,9 +465,10 @@ fn keyspace(page: &mut Page, facts: &Facts<'_>) {
             continue;
         }
         let average_ms = database.ttl_sum_ms / (database.expires.max(1) as i128);
+        let DatabaseFacts { keys, expires, field_expires, .. } = database;
         page.line(
             &format!("db{index}"),
-            format_args!("keys={},expires={},avg_ttl={average_ms},subexpiry=0", database.keys, database.expires),
+            format_args!("keys={keys},expires={expires},avg_ttl={average_ms},subexpiry={field_expires}"),
         );
     }
 }

@@ -15,6 +15,7 @@ pub mod debug;
 mod debug_digest;
 mod docs;
 pub mod error;
+pub mod hash;
 pub mod help;
 pub mod info;
 pub mod introspect;

@@ -144,6 +144,7 @@ impl Harness {
             sum.hits += keyspace.counters.hits;
             sum.misses += keyspace.counters.misses;
             sum.expired_keys += keyspace.counters.expired_keys;
+            sum.expired_fields += keyspace.counters.expired_fields;
             sum.changes += keyspace.counters.changes;
         }
         sum

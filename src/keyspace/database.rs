@@ -1,7 +1,8 @@
 //! `Keyspace`: the data of one shard, all logical databases of it, and everything that belongs to that data.
 //!
 //! Invariants: every entry stands in exactly one `keys` table, which owns it; the `expires` table of the same database
-//! holds exactly those entries that have an expiry; both are changed only in this folder. Whoever holds the box of a
+//! holds exactly those entries that have an expiry, and `field_expires` those marked as hashes with fields that expire;
+//! all are changed only in this folder. Whoever holds the box of a
 //! `Keyspace` is the only one who can reach it, so nothing here is shared or locked.
 
 use crate::stdx::random::Random;
@@ -42,6 +43,8 @@ pub struct KeyspaceCounters {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired_keys: u64,
+    /// Fields of hashes removed because their time had come.
+    pub expired_fields: u64,
     /// The share of volatile keys whose time had come when active expiry looked at them: each round counts for a
     /// twentieth, as in Redis.
     pub stale_share: f64,
@@ -59,11 +62,21 @@ pub struct Database {
     pub(super) expires: Table,
     /// Where the active expiry goes on.
     pub(super) expire_cursor: u64,
+    /// The entries whose hashes have fields that expire (`fields.rs`).
+    pub(super) field_expires: Table,
+    /// Where the active expiry of fields goes on.
+    pub(super) field_expire_cursor: u64,
 }
 
 impl Database {
     const fn new() -> Database {
-        Database { keys: Table::new(), expires: Table::new(), expire_cursor: 0 }
+        Database {
+            keys: Table::new(),
+            expires: Table::new(),
+            expire_cursor: 0,
+            field_expires: Table::new(),
+            field_expire_cursor: 0,
+        }
     }
 
     /// Whether the key is there and its time has not come.
@@ -87,9 +100,14 @@ impl Database {
         self.expires.len()
     }
 
+    /// Number of keys whose hashes have fields that expire.
+    pub fn field_expires_len(&self) -> usize {
+        self.field_expires.len()
+    }
+
     /// Bytes the tables take, without the entries.
     pub fn table_bytes(&self) -> usize {
-        self.keys.memory_bytes() + self.expires.memory_bytes()
+        self.keys.memory_bytes() + self.expires.memory_bytes() + self.field_expires.memory_bytes()
     }
 
     fn find(&self, key: &Key<'_>) -> Option<EntryPointer> {
@@ -255,6 +273,10 @@ impl Keyspace {
         if entry.expire_at_ms().is_some() {
             tables.expires.remove(hash, pointer.as_raw(), rehash);
         }
+        // SAFETY: as above.
+        if unsafe { pointer.entry() }.has_field_times() {
+            tables.field_expires.remove(hash, pointer.as_raw(), rehash);
+        }
         let removed = tables.keys.remove(hash, pointer.as_raw(), rehash);
         assert!(removed, "an entry stands in its table");
         // SAFETY: no table holds the pointer any more.
@@ -300,6 +322,7 @@ impl Keyspace {
         let emptied = std::mem::replace(&mut self.databases[database as usize], Database::new());
         let count = emptied.len();
         self.graveyard.bury_index(emptied.expires);
+        self.graveyard.bury_index(emptied.field_expires);
         self.graveyard.bury_table(emptied.keys);
         self.counters.changes += count as u64;
         if let Some(waiters) = &mut self.waiters {
@@ -375,15 +398,25 @@ impl Keyspace {
     /// Asserts that the index of expiries holds exactly the volatile entries.
     pub(super) fn assert_indexed(&self) {
         use std::collections::BTreeSet;
+
+        use crate::value::hash::Hash;
+
         for tables in &self.databases {
             let (mut volatile, mut indexed, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
+            let (mut with_times, mut fields_indexed) = (BTreeSet::new(), BTreeSet::new());
             let mut cursor = 0;
             loop {
                 cursor = tables.keys.scan(cursor, |at| {
                     count += 1;
                     // SAFETY: the table only holds live entries.
-                    if unsafe { EntryPointer::from_raw(at).entry() }.expire_at_ms().is_some() {
+                    let entry = unsafe { EntryPointer::from_raw(at).entry() };
+                    if entry.expire_at_ms().is_some() {
                         volatile.insert(at);
+                    }
+                    let has_times = entry.collection::<Hash>().is_some_and(|hash| hash.first_time().is_some());
+                    assert_eq!(has_times, entry.has_field_times());
+                    if has_times {
+                        with_times.insert(at);
                     }
                 });
                 if cursor == 0 {
@@ -399,6 +432,13 @@ impl Keyspace {
             assert_eq!(count, tables.keys.len());
             assert_eq!(indexed.len(), tables.expires.len());
             assert_eq!(volatile, indexed);
+            loop {
+                cursor = tables.field_expires.scan(cursor, |at| assert!(fields_indexed.insert(at), "indexed once"));
+                if cursor == 0 {
+                    break;
+                }
+            }
+            assert_eq!(with_times, fields_indexed);
         }
     }
 }

@@ -24,6 +24,7 @@ const HEADER_BYTES: usize = 8;
 const KIND_MASK: u8 = 0x0f;
 const FLAG_EXPIRES: u8 = 0x10;
 const FLAG_LONG_KEY: u8 = 0x20;
+const FLAG_FIELD_TIMES: u8 = 0x40;
 const KIND_INLINE: u8 = 0;
 const KIND_INTEGER: u8 = 1;
 const KIND_BOXED: u8 = 2;
@@ -244,6 +245,13 @@ impl EntryPointer {
         true
     }
 
+    /// Marks the entry as one whose hash has fields that expire, or as none.
+    pub fn set_field_times(&mut self, has_times: bool) {
+        // SAFETY: the first byte of a live entry; `&mut self` stands for sole access.
+        let byte = unsafe { self.0.as_mut() };
+        *byte = if has_times { *byte | FLAG_FIELD_TIMES } else { *byte & !FLAG_FIELD_TIMES };
+    }
+
     /// The value as a string.
     ///
     /// # Safety
@@ -399,6 +407,12 @@ impl<'a> Entry<'a> {
     pub fn expire_at_ms(&self) -> Option<i64> {
         // SAFETY: with FLAG_EXPIRES the word after the header is the expiry.
         (self.flags() & FLAG_EXPIRES != 0).then(|| unsafe { self.at.as_ptr().add(HEADER_BYTES).cast::<i64>().read() })
+    }
+
+    /// Whether the entry is marked as one whose hash has fields that expire.
+    #[inline]
+    pub fn has_field_times(&self) -> bool {
+        self.flags() & FLAG_FIELD_TIMES != 0
     }
 
     /// Whether the key's time has come.

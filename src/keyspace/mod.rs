@@ -7,6 +7,7 @@
 pub mod database;
 pub mod entry;
 pub mod expire;
+pub mod fields;
 pub mod free;
 pub mod hash;
 pub mod hold;

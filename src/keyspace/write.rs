@@ -29,12 +29,14 @@ pub struct OtherType;
 
 /// Sole access to one key for writing.
 pub struct KeyWrite<'k> {
-    keyspace: &'k mut Keyspace,
-    database: u32,
-    key: Key<'k>,
-    turn: Turn,
-    pointer: Option<EntryPointer>,
+    pub(super) keyspace: &'k mut Keyspace,
+    pub(super) database: u32,
+    pub(super) key: Key<'k>,
+    pub(super) turn: Turn,
+    pub(super) pointer: Option<EntryPointer>,
     changes: u32,
+    /// What stands at the key may have got or lost elements that expire, so the index must be looked at.
+    may_have_field_times: bool,
 }
 
 impl Keyspace {
@@ -48,7 +50,7 @@ impl Keyspace {
         {
             self.touch(pointer, turn.now_ms);
         }
-        KeyWrite { keyspace: self, database, key, turn, pointer, changes: 0 }
+        KeyWrite { keyspace: self, database, key, turn, pointer, changes: 0, may_have_field_times: false }
     }
 }
 
@@ -124,6 +126,7 @@ impl KeyWrite<'_> {
     /// Sets any value.
     pub fn set_value(&mut self, value: NewValue<'_>, expiry: Expiry) {
         self.changes += 1;
+        self.may_have_field_times |= matches!(value, NewValue::Boxed(_));
         let Some(mut old) = self.pointer else {
             let at_ms = if let Expiry::At(at_ms) = expiry { Some(at_ms) } else { None };
             let access = self.keyspace.access_of_new(self.turn.now_ms);
@@ -192,6 +195,7 @@ impl KeyWrite<'_> {
     /// The key's collection of this type; none when there is no key. `Err` when the key holds another type. A change must be
     /// counted with `changed`, and what was emptied removed with `remove_if_empty`.
     pub fn collection<T: Collection>(&mut self) -> Result<Option<&mut T>, OtherType> {
+        self.may_have_field_times |= T::HAS_FIELD_TIMES;
         match &mut self.pointer {
             None => Ok(None),
             Some(pointer) => pointer.boxed_mut().and_then(T::of_mut).map(Some).ok_or(OtherType),
@@ -305,6 +309,7 @@ impl KeyWrite<'_> {
     }
 
     fn insert(&mut self, value: NewValue<'_>, at_ms: Option<i64>, access: u32) {
+        self.may_have_field_times |= matches!(value, NewValue::Boxed(_));
         let new = EntryPointer::create(self.key.bytes, value, at_ms, access);
         let Keyspace { databases, hasher, .. } = &mut *self.keyspace;
         let rehash = |at| hash_of_entry(hasher, at);
@@ -329,6 +334,10 @@ impl KeyWrite<'_> {
             (false, true) => tables.expires.insert(self.key.hash, new.as_raw(), rehash),
             (false, false) => {}
         }
+        // SAFETY: the old entry is freed by the caller afterwards.
+        if unsafe { old.entry() }.has_field_times() {
+            tables.field_expires.remove(self.key.hash, old.as_raw(), rehash);
+        }
         self.pointer = Some(new);
     }
 
@@ -340,6 +349,12 @@ impl KeyWrite<'_> {
         if had {
             // Before the rebuild frees the old entry: a merge in `remove` may rehash entries.
             tables.expires.remove(self.key.hash, old.as_raw(), |at| hash_of_entry(hasher, at));
+        }
+        // SAFETY: by contract `old` is live.
+        if unsafe { old.entry() }.has_field_times() {
+            // The new entry, which is not marked, gets into the index when the guard is dropped.
+            tables.field_expires.remove(self.key.hash, old.as_raw(), |at| hash_of_entry(hasher, at));
+            self.may_have_field_times = true;
         }
         let old_raw = old.as_raw();
         // SAFETY: by contract `old` is live; its pointer is replaced in the keys' table in the next statement, and
@@ -356,6 +371,9 @@ impl KeyWrite<'_> {
 impl Drop for KeyWrite<'_> {
     fn drop(&mut self) {
         self.keyspace.counters.changes += u64::from(self.changes);
+        if self.may_have_field_times {
+            self.index_fields();
+        }
         if self.changes > 0 {
             self.keyspace.report(self.database, self.key.bytes);
         }

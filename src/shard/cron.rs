@@ -1,23 +1,26 @@
-//! What the home core does for its shard ten times a second: keys whose time has come, values that wait to be freed.
+//! What the home core does for its shard ten times a second: keys and fields of hashes whose time has come, values that wait
+//! to be freed.
 //!
-//! Both have a budget of time, so that no turn is held up; what is left waits for the next round.
+//! Each has a budget of time, so that no turn is held up; what is left waits for the next round.
 
 use std::sync::atomic::Ordering;
 
 use crate::keyspace::Keyspace;
 use crate::keyspace::entry::EntryPointer;
+use crate::keyspace::expire::ExpireSlice;
 use crate::runtime::clock::Clock;
 use super::exchange::Exchange;
 use super::home::Runner;
 use super::wait;
 
-/// Longest time one round may spend on expiry and on freeing, each: 2 ms of every 100 ms, a fiftieth of the core.
+/// Longest time one round may spend on the expiry of keys, on that of fields, and on freeing, each: 2 ms of every 100 ms, a
+/// fiftieth of the core.
 const ROUND_BUDGET_NS: u64 = 2_000_000;
 /// Expiry is behind when its time is over and at least one in so many of the keys it looked at was due.
 const DUE_SHARE: usize = 4;
 /// What one round counts for in the share of keys whose time had come, as in Redis.
 const STALE_WEIGHT: f64 = 0.05;
-/// Buckets of volatile keys looked at between two looks at the clock.
+/// Buckets of volatile keys, or of keys with volatile fields, looked at between two looks at the clock.
 const SLICES_PER_LOOK: usize = 16;
 
 /// Rounds between two sweeps of waits and watches that have ended: their number is bounded by what clients began meanwhile.
@@ -26,10 +29,20 @@ const ROUNDS_PER_SWEEP: u32 = 16;
 /// Where the rounds go on.
 #[derive(Default)]
 pub struct Cron {
-    database: u32,
-    due: Vec<EntryPointer>,
+    keys: Walk,
+    fields: Walk,
     rounds: u32,
 }
+
+/// A walk over what expires, database by database.
+#[derive(Default)]
+struct Walk {
+    database: u32,
+    due: Vec<EntryPointer>,
+}
+
+/// What looks at a few buckets of one database.
+type ExpireStep = fn(&mut Keyspace, u32, i64, &mut Vec<EntryPointer>) -> ExpireSlice;
 
 impl Exchange {
     /// One round; true when it could not do all there was to do, so that the next one should come soon. Skipped when the
@@ -81,35 +94,58 @@ fn sweep(keyspace: &mut Keyspace) {
     }
 }
 
-/// Removes keys whose time has come, database by database from where the last round stopped. True when time was over
-/// although much was due.
+/// Removes keys and fields of hashes whose time has come. True when time was over although much was due.
 fn expire_some(keyspace: &mut Keyspace, cron: &mut Cron, now_ms: i64, clock: &Clock) -> bool {
-    let started_ns = clock.monotonic_ns();
-    let databases = keyspace.databases_len() as u32;
-    let (mut databases_done, mut looked_at, mut removed) = (0, 0, 0);
-    let cut_short = 'round: loop {
-        for _ in 0..SLICES_PER_LOOK {
-            let slice = keyspace.expire_slice(cron.database, now_ms, &mut cron.due);
-            looked_at += slice.looked_at;
-            removed += slice.removed;
-            if slice.round_done {
-                cron.database = (cron.database + 1) % databases;
-                databases_done += 1;
-                if databases_done == databases {
-                    break 'round false;
-                }
-            }
-        }
-        if clock.monotonic_ns() >= started_ns + ROUND_BUDGET_NS {
-            break true;
-        }
-    };
-    let counters = &mut keyspace.counters;
-    counters.expiry_ns += clock.monotonic_ns() - started_ns;
-    counters.expiry_cut_short += u64::from(cut_short);
-    if looked_at > 0 {
-        let share = removed as f64 / looked_at as f64;
+    let keys = cron.keys.round(keyspace, Keyspace::expire_slice, now_ms, clock);
+    if keys.looked_at > 0 {
+        let share = keys.removed as f64 / keys.looked_at as f64;
+        let counters = &mut keyspace.counters;
         counters.stale_share += STALE_WEIGHT * (share - counters.stale_share);
     }
-    cut_short && removed * DUE_SHARE >= looked_at.max(1)
+    let fields = cron.fields.round(keyspace, Keyspace::expire_fields_slice, now_ms, clock);
+    keys.is_behind() || fields.is_behind()
+}
+
+/// What a round of one walk did.
+struct Round {
+    looked_at: usize,
+    removed: usize,
+    /// Its time was over.
+    cut_short: bool,
+}
+
+impl Round {
+    fn is_behind(&self) -> bool {
+        self.cut_short && self.removed * DUE_SHARE >= self.looked_at.max(1)
+    }
+}
+
+impl Walk {
+    /// Goes on, database by database, from where the last round stopped.
+    fn round(&mut self, keyspace: &mut Keyspace, step: ExpireStep, now_ms: i64, clock: &Clock) -> Round {
+        let started_ns = clock.monotonic_ns();
+        let databases = keyspace.databases_len() as u32;
+        let (mut databases_done, mut looked_at, mut removed) = (0, 0, 0);
+        let cut_short = 'round: loop {
+            for _ in 0..SLICES_PER_LOOK {
+                let slice = step(keyspace, self.database, now_ms, &mut self.due);
+                looked_at += slice.looked_at;
+                removed += slice.removed;
+                if slice.round_done {
+                    self.database = (self.database + 1) % databases;
+                    databases_done += 1;
+                    if databases_done == databases {
+                        break 'round false;
+                    }
+                }
+            }
+            if clock.monotonic_ns() >= started_ns + ROUND_BUDGET_NS {
+                break true;
+            }
+        };
+        let counters = &mut keyspace.counters;
+        counters.expiry_ns += clock.monotonic_ns() - started_ns;
+        counters.expiry_cut_short += u64::from(cut_short);
+        Round { looked_at, removed, cut_short }
+    }
 }

@@ -108,6 +108,19 @@ pub const RANDOM_KEY_DRAWS_MAX: usize = 4096;
 
 /// Draws for a random entry. Beyond (a table of nearly empty segments): the next entry after a random place is taken.
 pub const TABLE_RANDOM_DRAWS_MAX: usize = 128;
+
+/// Fields drawn for one of HRANDFIELD's that may turn out to have expired. Beyond (next to nothing but expired ones): a walk.
+pub const DUE_FIELD_DRAWS_MAX: usize = 128;
+
+/// Expired fields that HRANDFIELD removes from its hash before it draws. Beyond: they stay, and are passed over.
+pub const DUE_FIELDS_REMOVED_MAX: usize = 1024;
+
+/// Latest time at which a field of a hash may expire, Unix milliseconds (Redis' HFE_MAX_ABS_TIME_MSEC). Beyond: "invalid expire time".
+pub const FIELD_TIME_MS_MAX: i64 = (1 << 46) - 1;
+
+/// Fields of hashes that one slice of active expiry removes, about 0.1 ms of work. Beyond: the next slice goes on there.
+pub const FIELDS_EXPIRED_PER_SLICE: usize = 256;
+
 /// Longest text of a long double, in bytes (Redis' MAX_LONG_DOUBLE_CHARS less its end). Beyond: "value is not a valid float".
 pub const LONG_DOUBLE_TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
 

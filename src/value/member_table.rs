@@ -296,6 +296,17 @@ impl MemberTable {
         Some(self.take_found(rehash(at), at))
     }
 
+    /// Whether there is a member with this hash (`member_hash`) that `accept` accepts with its payload.
+    pub fn contains_hashed(&self, hash: u64, accept: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+        self.find_hashed(hash, accept).is_some()
+    }
+
+    /// Takes out a member with this hash that `accept` accepts with its payload. For indexes that keep hashes, not members.
+    pub fn take_hashed(&mut self, hash: u64, accept: impl Fn(&[u8], &[u8]) -> bool) -> Option<OwnedMember> {
+        let at = self.find_hashed(hash, accept)?;
+        Some(self.take_found(hash, at))
+    }
+
     /// One step of a walk that began with cursor 0: shows some members with their payloads, and returns the cursor for the
     /// next step, 0 when this was the last. A member that is there throughout the walk is shown at least once.
     pub fn scan(&self, cursor: u64, mut see: impl FnMut(&[u8], &[u8])) -> u64 {
@@ -335,6 +346,15 @@ impl MemberTable {
     fn find(&self, hash: u64, member: &[u8]) -> Option<NonNull<u8>> {
         // SAFETY: what is in the table is live, and stays as it is while `self` is borrowed.
         self.table.find(hash, |at| unsafe { parts(at) }.0 == member)
+    }
+
+    #[inline]
+    fn find_hashed(&self, hash: u64, accept: impl Fn(&[u8], &[u8]) -> bool) -> Option<NonNull<u8>> {
+        self.table.find(hash, |at| {
+            // SAFETY: what is in the table is live, and stays as it is while `self` is borrowed.
+            let (member, payload) = unsafe { parts(at) };
+            accept(member, payload) && member_hash::hash(member) == hash
+        })
     }
 
     /// Takes out what was found a moment ago.

@@ -44,6 +44,8 @@ impl ObjectType {
 
 /// What every collection type can do, for the layers that treat all of them alike.
 pub trait Collection: Sized {
+    /// Whether elements may expire by themselves, so that the keyspace keeps an index of the keys where one does.
+    const HAS_FIELD_TIMES: bool = false;
     /// The collection inside a value of its type.
     fn of(value: &Value) -> Option<&Self>;
     /// As `of`, for changing it.

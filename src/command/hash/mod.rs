@@ -1,0 +1,90 @@
+//! The hash family: one file per kind of command, rows beside their handlers.
+//!
+//! `write` HSET and its kin, HDEL; `read` HGET and its kin; `number` the counters; `random` HRANDFIELD; `scan` HSCAN; `expire`
+//! HEXPIRE and its kin, HPERSIST; `expires` HTTL and its kin; `extended` HGETDEL, HGETEX, HSETEX.
+//!
+//! Fields whose time has come: commands that change fields open the key with `open`, which removes such ones among those
+//! they name, so they never see one. Commands that read named fields see none either, and remove them afterwards
+//! (`remove_due`). HLEN alone counts them, as in Redis, until somebody has removed them.
+
+pub mod expire;
+pub mod expires;
+pub mod extended;
+pub mod number;
+pub mod random;
+pub mod read;
+pub mod scan;
+pub mod write;
+
+use std::iter::StepBy;
+use std::ops::Range;
+
+use crate::config::Config;
+use crate::keyspace::write::KeyWrite;
+use crate::resp::reply::Reply;
+use crate::value::hash::{Hash, PackedLimits};
+use crate::value::listpack::Element;
+
+use super::args::Args;
+use super::context::Context;
+use super::error::CommandError;
+use super::spec::{Categories, Command};
+
+/// What the rows of this family have in common.
+const HASH: Command = Command { categories: Categories::HASH, group: "hash", since: "2.0.0", ..Command::BASE };
+
+/// The arguments that name fields.
+type Names = StepBy<Range<usize>>;
+
+/// The arguments from `first` on, every `step`, name fields.
+fn names(args: Args<'_>, first: usize, step: usize) -> Names {
+    (first..args.len()).step_by(step)
+}
+
+/// Opens the key at argument 1, which must hold a hash if it exists. Of the named fields those are removed first whose time
+/// has come.
+#[inline]
+fn open<'c>(context: &'c mut Context<'_>, names: Names) -> Result<(KeyWrite<'c>, &'c mut Reply), CommandError> {
+    let (args, now_ms) = (context.args, context.turn.now_ms);
+    let (mut key, reply) = context.open(1);
+    if key.collection::<Hash>()?.is_some_and(|hash| hash.is_due(now_ms)) {
+        key.expire_fields(names.map(|index| args.get(index)));
+    }
+    Ok((key, reply))
+}
+
+/// Removes those of the named fields whose time has come, after a read that met them.
+#[cold]
+fn remove_due(context: &mut Context<'_>, names: Names) {
+    let args = context.args;
+    context.write(1).expire_fields(names.map(|index| args.get(index)));
+}
+
+/// Up to where hashes stay packed.
+#[inline]
+fn packed_limits(config: &Config) -> PackedLimits {
+    let limit = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    PackedLimits {
+        entries: limit(config.get_u64(crate::param!("hash-max-listpack-entries"))),
+        value_bytes: limit(config.get_u64(crate::param!("hash-max-listpack-value"))),
+    }
+}
+
+#[inline]
+fn reply_element(reply: &mut Reply, element: Element<'_>) {
+    match element {
+        Element::Integer(integer) => reply.bulk_integer(integer),
+        Element::Bytes(bytes) => reply.bulk(bytes),
+    }
+}
+
+#[inline]
+fn reply_element_or_null(reply: &mut Reply, element: Option<Element<'_>>) {
+    match element {
+        Some(element) => reply_element(reply, element),
+        None => reply.null(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
