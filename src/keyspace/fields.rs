@@ -87,7 +87,8 @@ impl Keyspace {
             }
         });
         for &pointer in due.iter() {
-            slice.removed += self.expire_entry_fields(database, pointer, now_ms, FIELDS_EXPIRED_PER_SLICE - slice.removed);
+            slice.removed +=
+                self.expire_entry_fields(database, pointer, now_ms, FIELDS_EXPIRED_PER_SLICE - slice.removed);
         }
         let cursor = &mut self.databases[database as usize].field_expire_cursor;
         if slice.removed == FIELDS_EXPIRED_PER_SLICE {

@@ -139,12 +139,8 @@ enum Condition {
 
 impl Condition {
     fn of(word: &[u8]) -> Option<Condition> {
-        const WORDS: [(&[u8], Condition); 4] = [
-            (b"nx", Condition::None),
-            (b"xx", Condition::Some),
-            (b"gt", Condition::Greater),
-            (b"lt", Condition::Less),
-        ];
+        const WORDS: [(&[u8], Condition); 4] =
+            [(b"nx", Condition::None), (b"xx", Condition::Some), (b"gt", Condition::Greater), (b"lt", Condition::Less)];
         WORDS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|&(_, condition)| condition)
     }
 
@@ -203,12 +199,7 @@ fn expire_field(
 
 /// Gives a field that exists a time, which is one change; false when that has passed, and the field is removed. The hash may
 /// be empty then.
-pub(super) fn set_time(
-    key: &mut KeyWrite<'_>,
-    field: &[u8],
-    at_ms: i64,
-    now_ms: i64,
-) -> Result<bool, CommandError> {
+pub(super) fn set_time(key: &mut KeyWrite<'_>, field: &[u8], at_ms: i64, now_ms: i64) -> Result<bool, CommandError> {
     let Some(hash) = key.collection::<Hash>()? else { return Ok(false) };
     let lives = at_ms > now_ms;
     if lives {

@@ -28,7 +28,10 @@ pub const COMMANDS: &[Command] = &[
         arity: -5,
         run: Run::Keyed(hgetex),
         flags: Flags::WRITE.and(Flags::FAST),
-        keys: &[KeySpec { notes: "RW and UPDATE because it changes the TTL", ..spec::one(&["RW", "access", "update"]) }],
+        keys: &[KeySpec {
+            notes: "RW and UPDATE because it changes the TTL",
+            ..spec::one(&["RW", "access", "update"])
+        }],
         since: "8.0.0",
         summary: "Returns the values of fields of a hash and sets or removes the fields' expiration.",
         complexity: "O(N), N fields named",

@@ -125,7 +125,11 @@ fn all(context: &mut Context<'_>, shows_fields: bool, shows_values: bool) -> Res
     let (hash, reply) = context.read_collection::<Hash>(1)?;
     let is_map = shows_fields && shows_values;
     let Some(hash) = hash else {
-        if is_map { reply.map(0) } else { reply.array(0) }
+        if is_map {
+            reply.map(0)
+        } else {
+            reply.array(0)
+        }
         return Ok(());
     };
     // How many there are is known in advance unless some of them have expired.

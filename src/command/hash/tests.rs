@@ -135,7 +135,8 @@ fn fields_expire() {
 
 #[test]
 fn a_hash_goes_with_its_last_field() {
-    for command in ["HGET h a", "HEXISTS h a", "HSTRLEN h a", "HRANDFIELD h", "HRANDFIELD h 3", "HDEL h a", "HMGET h a"] {
+    for command in ["HGET h a", "HEXISTS h a", "HSTRLEN h a", "HRANDFIELD h", "HRANDFIELD h 3", "HDEL h a", "HMGET h a"]
+    {
         for large in [false, true] {
             let mut harness = harness(large);
             harness.run("HSET h a 1");

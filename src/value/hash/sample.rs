@@ -71,12 +71,7 @@ fn draw_live<'a>(fields: &'a Fields, now_ms: i64, random: &mut Random) -> Option
 }
 
 /// Different fields of a table that has far more; none when next to nothing but fields whose time has come was met.
-fn draw_different<'a>(
-    fields: &'a Fields,
-    count: usize,
-    now_ms: i64,
-    random: &mut Random,
-) -> Option<Vec<Pair<'a>>> {
+fn draw_different<'a>(fields: &'a Fields, count: usize, now_ms: i64, random: &mut Random) -> Option<Vec<Pair<'a>>> {
     let (mut names, mut chosen) = (HashSet::with_capacity(count), Vec::with_capacity(count));
     while chosen.len() < count {
         let pair = draw_live(fields, now_ms, random)?;
