@@ -120,3 +120,7 @@ impl Keyspace {
         removed
     }
 }
+
+#[cfg(test)]
+#[path = "fields_tests.rs"]
+mod tests;

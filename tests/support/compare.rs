@@ -6,7 +6,7 @@ use super::value::Value;
 /// How the replies of a command may differ.
 #[derive(Clone, Copy, Debug)]
 pub enum Tolerance {
-    /// Integers at most this far apart; negative ones (which mean "no key" or "no expiry") must be equal.
+    /// Integers, or lists of them, at most this far apart; negative ones (which mean "no key" or "no expiry") must be equal.
     Near(i64),
     /// Lists with the same items in any order.
     AnyOrder,
@@ -107,6 +107,35 @@ pub const ALLOWANCES: &[Allowance] = &[
         &["SSCAN"],
         Tolerance::SameType,
         "the order of the table and its cursors are the server's own",
+    ),
+    rule(&["HGETALL"], Tolerance::AnyOrder, "large hashes have no order"),
+    rule(&["HKEYS"], Tolerance::AnyOrder, "large hashes have no order"),
+    rule(&["HVALS"], Tolerance::AnyOrder, "large hashes have no order"),
+    rule(&["HRANDFIELD"], Tolerance::SameLength, "random"),
+    rule(
+        &["HSCAN"],
+        Tolerance::SameType,
+        "the order of the table and its cursors are the server's own",
+    ),
+    rule(
+        &["HTTL"],
+        Tolerance::Near(SECONDS_APART_MAX),
+        "read at different moments",
+    ),
+    rule(
+        &["HPTTL"],
+        Tolerance::Near(SECONDS_APART_MAX * 1000),
+        "read at different moments",
+    ),
+    rule(
+        &["HEXPIRETIME"],
+        Tolerance::Near(SECONDS_APART_MAX),
+        "relative expiries were set at different moments",
+    ),
+    rule(
+        &["HPEXPIRETIME"],
+        Tolerance::Near(SECONDS_APART_MAX * 1000),
+        "relative expiries were set at different moments",
     ),
     rule(&["RANDOMKEY"], Tolerance::SameType, "random"),
     rule(
@@ -233,6 +262,9 @@ pub fn within(tolerance: Tolerance, ours: &Value, theirs: &Value) -> bool {
         (Tolerance::Near(_), Value::Integer(a), Value::Integer(b)) if *a < 0 || *b < 0 => a == b,
         (Tolerance::Near(distance), Value::Integer(a), Value::Integer(b)) => {
             a.abs_diff(*b) <= distance.unsigned_abs()
+        }
+        (Tolerance::Near(_), Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| within(tolerance, a, b))
         }
         (Tolerance::AnyOrder, a, b) => a.clone().sorted() == b.clone().sorted(),
         (Tolerance::SameLength, a, b) => {

@@ -67,6 +67,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/keyspace/database.rs",
     "src/keyspace/write.rs",
     "src/keyspace/expire.rs",
+    "src/keyspace/fields.rs",
     "src/keyspace/free.rs",
     "src/value/member_table.rs",
     "src/value/member_table_tests.rs",

@@ -7,6 +7,7 @@
 
 mod bitmaps;
 mod connection;
+mod hashes;
 mod keys;
 mod sets;
 mod stream;
@@ -17,11 +18,15 @@ mod strings;
 const FAMILIES: &[&str] = &[
     bitmaps::LINES,
     connection::LINES,
+    hashes::LINES,
     keys::LINES,
     sets::LINES,
     stream::LINES,
     strings::LINES,
 ];
+
+/// Lines for oracles of this version or a later one.
+const NEWER: &[((u32, u32), &str)] = &[((7, 4), hashes::LINES_7_4)];
 
 /// What an argument is; `generate` draws the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,15 +135,15 @@ pub struct Row {
     pub nodes: Vec<Node>,
 }
 
-/// All rows of all families.
+/// All rows of all families that the oracle on this machine knows.
 ///
 /// # Panics
 /// If a line is malformed; the message holds it.
 pub fn rows() -> Vec<Row> {
-    let lines = FAMILIES
-        .iter()
-        .flat_map(|family| family.lines())
-        .map(str::trim);
+    let version = super::server::redis_version().unwrap_or_default();
+    let newer = NEWER.iter().filter(|(since, _)| version >= *since);
+    let families = FAMILIES.iter().chain(newer.map(|(_, lines)| lines));
+    let lines = families.flat_map(|family| family.lines()).map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| parse_row(line).unwrap_or_else(|reason| panic!("grammar: {reason}: {line}")))
