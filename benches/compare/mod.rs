@@ -1,17 +1,19 @@
 //! The comparison tool's parts. `run` is called by the bench target and, with small numbers, by its smoke test.
 //!
 //! * [`options`]: the command line; [`server`] and [`process`]: servers under test, and what the kernel says of them;
-//! * [`throughput`], [`latency`], [`memory`], [`memtier`]: the parts;
+//! * [`throughput`], [`latency`], [`memory`], [`collections`], [`pauses`], [`memtier`]: the parts;
 //! * [`statistics`], [`plot`], [`machine`], [`record`]: what becomes of the figures.
 //!
 //! Everything is bounded: counts by the options, programs, replies and waits by time limits. Only loopback is used, and
 //! only processes started here are ended, by process id.
 
+mod collections;
 mod latency;
 mod machine;
 mod memory;
 mod memtier;
 mod options;
+mod pauses;
 mod plot;
 mod process;
 mod record;
@@ -60,6 +62,8 @@ pub fn run(words: &[String], programs: &Programs) -> Result<PathBuf, String> {
         throughput: Vec::new(),
         latency: Vec::new(),
         memory: Vec::new(),
+        collections: Vec::new(),
+        pauses: Vec::new(),
         memtier: None,
         options,
     };
@@ -84,6 +88,23 @@ fn measure(report: &mut Report, scratch: &Path) -> Result<(), String> {
                 Err(reason) => println!("memory {:12} {reason}", command.name),
             }
         }
+    }
+    if options.wants(Part::Collections) {
+        report.collections = collections::run(options, &report.commands, scratch, |case| {
+            for (command, fill) in report.commands.iter().zip(&case.fills) {
+                let figure = fill.as_ref().map_or_else(String::clone, |fill| format!("{:7.1}", fill.bytes_per_key()));
+                println!("{} of {:4} {:12} {figure} bytes/element", case.kind, case.size, command.name);
+            }
+        });
+    }
+    if options.wants(Part::Pauses) {
+        report.pauses = pauses::run(options, &report.commands, scratch, |case| {
+            let name = &report.commands[case.server].name;
+            for phase in case.phases.iter().flatten() {
+                let [p999, max] = [phase.latency.value_at_quantile(0.999), phase.latency.max()].map(|ns| ns as f64 / 1e6);
+                println!("{:5} {:7} {name:12} p99.9 {p999:.3} ms, max {max:.3} ms", case.kind, phase.name);
+            }
+        });
     }
     if ![Part::Throughput, Part::Latency, Part::Memtier].iter().any(|part| options.wants(*part)) {
         return Ok(());

@@ -25,6 +25,10 @@ pub enum Part {
     Latency,
     /// Memory per key.
     Memory,
+    /// Memory per element of collections.
+    Collections,
+    /// Latency while a large collection is built, read, scanned and deleted.
+    Pauses,
     /// memtier_benchmark, where it is on PATH.
     Memtier,
     /// All of them.
@@ -100,6 +104,12 @@ pub struct Options {
     /// Keys of the memory part: 16 bytes each with values of 32.
     #[arg(long, default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1_000..=100_000_000))]
     pub memory_keys: u64,
+    /// Elements of the collections part, all collections of a type and size together.
+    #[arg(long, default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1_000..=100_000_000))]
+    pub elements: u64,
+    /// Elements of the large collection of the pauses part.
+    #[arg(long, default_value_t = 10_000_000, value_parser = value_parser!(u64).range(1_000..=100_000_000))]
+    pub large: u64,
     /// Name of the record: bench-results/YYYY-MM-DD-NAME.md.
     #[arg(long, default_value = "compare", value_parser = record_name)]
     pub name: String,
@@ -132,6 +142,8 @@ impl Options {
         self.rounds = self.rounds.min(1);
         self.keys = self.keys.min(10_000);
         self.memory_keys = self.memory_keys.min(100_000);
+        self.elements = self.elements.min(10_000);
+        self.large = self.large.min(20_000);
         self.seconds = self.seconds.min(1);
         self.rate = self.rate.min(5_000);
     }

@@ -11,7 +11,7 @@ use super::memory::{Fill, VALUE_BYTES};
 use super::options::{Options, Part, ServerCommand};
 use super::plot::{Curve, Panel, bars, curves};
 use super::statistics::{median, ratio_by_round};
-use super::{memtier, throughput};
+use super::{collections, memtier, pauses, throughput};
 
 /// Of a failure's text, in a table; the raw figures have all of it.
 const CELL_CHARACTERS_MAX: usize = 100;
@@ -31,6 +31,8 @@ pub struct Report {
     pub throughput: Vec<throughput::Case>,
     pub latency: Vec<Series>,
     pub memory: Vec<Result<Fill, String>>,
+    pub collections: Vec<collections::Case>,
+    pub pauses: Vec<pauses::Case>,
     /// `None` when memtier_benchmark is not installed.
     pub memtier: Option<Vec<memtier::Case>>,
 }
@@ -117,6 +119,8 @@ impl Report {
             "throughput": self.throughput.iter().map(|case| self.case_json(case)).collect::<Vec<_>>(),
             "latency": self.latency_json(),
             "memory": self.memory_json(),
+            "collections": self.collections.iter().map(|case| self.collection_json(case)).collect::<Vec<_>>(),
+            "pauses": self.pauses.iter().map(|case| self.pause_json(case)).collect::<Vec<_>>(),
             "memtier": self.memtier_json(),
         })
     }
@@ -165,6 +169,32 @@ impl Report {
         json!({"key_bytes": 16, "value_bytes": VALUE_BYTES, "servers": servers})
     }
 
+    fn collection_json(&self, case: &collections::Case) -> Value {
+        let servers = self.by_name(case.fills.iter().map(|fill| match fill {
+            Ok(fill) => json!({
+                "empty_bytes": fill.empty_bytes, "full_bytes": fill.full_bytes, "elements": fill.keys,
+                "bytes_per_element": fill.bytes_per_key(),
+            }),
+            Err(reason) => json!({"failure": reason}),
+        }));
+        json!({"type": case.kind, "size": case.size, "servers": servers})
+    }
+
+    fn pause_json(&self, case: &pauses::Case) -> Value {
+        let phase = |phase: &pauses::Phase| {
+            let quantile = |quantile| milliseconds(phase.latency.value_at_quantile(quantile));
+            json!({
+                "phase": phase.name, "probes": phase.latency.len(), "seconds": phase.seconds, "p50_ms": quantile(0.5),
+                "p99_ms": quantile(0.99), "p99.9_ms": quantile(0.999), "max_ms": milliseconds(phase.latency.max()),
+            })
+        };
+        let phases = match &case.phases {
+            Ok(phases) => phases.iter().map(phase).collect(),
+            Err(reason) => json!({"failure": reason}),
+        };
+        json!({"type": case.kind, "server": self.commands[case.server].name, "phases": phases})
+    }
+
     fn memtier_json(&self) -> Value {
         let Some(cases) = &self.memtier else { return json!("memtier_benchmark is not on PATH") };
         let sample = |sample: &Result<memtier::Sample, String>| match sample {
@@ -209,6 +239,12 @@ impl Report {
         }
         if self.options.wants(Part::Memory) {
             self.write_memory(&mut text);
+        }
+        if self.options.wants(Part::Collections) {
+            self.write_collections(&mut text);
+        }
+        if self.options.wants(Part::Pauses) {
+            self.write_pauses(&mut text);
         }
         if self.options.wants(Part::Memtier) {
             self.write_memtier(&mut text);
@@ -355,6 +391,63 @@ impl Report {
                 ),
                 Err(reason) => writeln!(text, "| {} | {} | | | | |", command.name, one_line(reason)),
             };
+        }
+        text.push('\n');
+    }
+
+    fn write_collections(&self, text: &mut String) {
+        let first = &self.commands[0].name;
+        let _ = writeln!(text, "## Memory of collections\n");
+        let _ = writeln!(
+            text,
+            "{} elements of 16 bytes (hashes: with values of 16) in collections of each size: resident memory after the fill, \
+             minus empty, per element. The ratio is {first}'s divided by that server's.\n",
+            self.options.elements
+        );
+        let _ = writeln!(text, "| type | size | server | bytes/element | ratio |\n|---|---:|---|---:|---:|");
+        for case in &self.collections {
+            let own = case.fills.first().and_then(|fill| fill.as_ref().ok()).map(Fill::bytes_per_key);
+            for (command, fill) in self.commands.iter().zip(&case.fills) {
+                let _ = write!(text, "| {} | {} | {} |", case.kind, case.size, command.name);
+                let _ = match fill {
+                    Ok(fill) => {
+                        let ratio = own.map_or("–".to_owned(), |own| format!("{:.3}", own / fill.bytes_per_key()));
+                        writeln!(text, " {:.1} | {ratio} |", fill.bytes_per_key())
+                    }
+                    Err(reason) => writeln!(text, " {} | |", one_line(reason)),
+                };
+            }
+        }
+        text.push('\n');
+    }
+
+    fn write_pauses(&self, text: &mut String) {
+        let _ = writeln!(text, "## Pauses\n");
+        let _ = writeln!(
+            text,
+            "A collection of {} elements is built, read in pages, scanned and deleted, while a small key on the same core is \
+             asked for 2,000 times a second: milliseconds from the time due, by phase.\n",
+            self.options.large
+        );
+        let _ = writeln!(text, "| type | phase | server | p50 | p99 | p99.9 | max | seconds |");
+        let _ = writeln!(text, "|---|---|---|---:|---:|---:|---:|---:|");
+        for case in &self.pauses {
+            let name = &self.commands[case.server].name;
+            match &case.phases {
+                Err(reason) => {
+                    let _ = writeln!(text, "| {} | | {name} | {} | | | | |", case.kind, one_line(reason));
+                }
+                Ok(phases) => phases.iter().for_each(|phase| {
+                    let [p50, p99, p999] =
+                        [0.5, 0.99, 0.999].map(|quantile| milliseconds(phase.latency.value_at_quantile(quantile)));
+                    let (max, seconds) = (milliseconds(phase.latency.max()), phase.seconds);
+                    let _ = writeln!(
+                        text,
+                        "| {} | {} | {name} | {p50:.3} | {p99:.3} | {p999:.3} | {max:.3} | {seconds:.1} |",
+                        case.kind, phase.name
+                    );
+                }),
+            }
         }
         text.push('\n');
     }

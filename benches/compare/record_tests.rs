@@ -54,6 +54,8 @@ fn report() -> Report {
             Series { rounds: vec![outcome(1..1001), outcome(1_000_000..1_000_002)], failure: None },
             Series { rounds: Vec::new(), failure: Some("it | closed".to_owned()) },
         ],
+        collections: Vec::new(),
+        pauses: Vec::new(),
         memory: vec![
             Ok(Fill { empty_bytes: 0, full_bytes: 90_000, keys: 1_000, seconds: 0.5 }),
             Ok(Fill { empty_bytes: 10_000, full_bytes: 160_000, keys: 1_000, seconds: 0.5 }),

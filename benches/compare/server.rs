@@ -139,18 +139,33 @@ impl Server {
     /// The first error reply.
     pub fn fill(&self, count: u64, value_bytes: usize) -> Result<(), String> {
         let value = vec![b'v'; value_bytes];
+        self.fill_with(count, value_bytes + 64, |index, requests| {
+            write_request(requests, &[b"SET", &key_name(index), &value]);
+        })
+    }
+
+    /// Sends the requests `0..count`, each of about `request_bytes`, as `write` makes them.
+    ///
+    /// # Errors
+    /// The first error reply.
+    pub fn fill_with(
+        &self,
+        count: u64,
+        request_bytes: usize,
+        mut write: impl FnMut(u64, &mut Vec<u8>),
+    ) -> Result<(), String> {
         let mut connection = self.connect()?;
-        let per_chunk = (CHUNK_BYTES / (value_bytes + 64)).clamp(1, CHUNK_REQUESTS) as u64;
+        let per_chunk = (CHUNK_BYTES / request_bytes).clamp(1, CHUNK_REQUESTS) as u64;
         let mut requests = Vec::new();
         let mut next = 0;
         while next < count {
             let end = count.min(next + per_chunk);
             requests.clear();
-            (next..end).for_each(|index| write_request(&mut requests, &[b"SET", &key_name(index), &value]));
+            (next..end).for_each(|index| write(index, &mut requests));
             connection.send(&requests)?;
             for _ in next..end {
                 if let Value::Error(text) = connection.reply()? {
-                    return Err(format!("{}: SET: {}", self.name, String::from_utf8_lossy(&text)));
+                    return Err(format!("{}: {}", self.name, String::from_utf8_lossy(&text)));
                 }
             }
             next = end;
