@@ -16,6 +16,7 @@ use crate::stdx::limits::DEBUG_SLEEP_MS_MAX;
 use crate::stdx::memory_units::parse_memory;
 use crate::stdx::number;
 use crate::stdx::random::Random;
+use crate::value::list::List;
 
 use super::args::Args;
 use super::context::{Context, SessionContext};
@@ -65,12 +66,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("error", 3, 3, error),
     ("help", 2, 2, help),
     ("htstats", 3, MANY, htstats),
+    ("listpack", 3, 3, listpack),
     ("loadaof", 2, MANY, needs_persistence),
     ("log", 3, 3, log),
     ("object", 3, 3, object),
     ("pause-cron", 3, 3, pause_cron),
     ("populate", 3, 5, populate),
     ("protocol", 3, 3, protocol),
+    ("quicklist", 3, 4, quicklist),
     ("quicklist-packed-threshold", 3, 3, quicklist_packed_threshold),
     ("reload", 2, MANY, reload),
     ("replybuffer", 4, 4, replybuffer),
@@ -192,16 +195,57 @@ fn object(context: &mut Context<'_>) -> Result<(), CommandError> {
     let Some(entry) = context.keyspaces.of(&key).peek(database, &key, turn) else {
         return Err(CommandError::NoSuchKey);
     };
+    let compresses = context.config.get_i64(crate::param!("list-compress-depth")) != 0;
     let text = format!(
-        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}{}",
         entry.key().as_ptr(),
         entry.encoding(),
         serialized_len(&entry),
         entry.access(),
         idle_seconds(entry.access(), turn.now_ms),
+        list_figures(&entry, compresses),
     );
     context.reply.simple(&text);
     Ok(())
+}
+
+/// What DEBUG OBJECT says about a long list. Nodes are never compressed; the figure for it is that of the parameter, as in Redis.
+fn list_figures(entry: &Entry<'_>, compresses: bool) -> String {
+    let Some(list) = entry.collection::<List>() else { return String::new() };
+    let Some(figures) = list.figures() else { return String::new() };
+    format!(
+        " ql_nodes:{} ql_avg_node:{:.2} ql_listpack_max:{} ql_compressed:{} ql_uncompressed_size:{}",
+        figures.nodes,
+        list.len() as f64 / figures.nodes as f64,
+        figures.node_limit,
+        u8::from(compresses),
+        figures.bytes,
+    )
+}
+
+/// Redis prints the structure to its standard output; we have nothing there to print to but the log.
+fn structure(context: &mut Context<'_>, encoding: &str, refusal: &'static str, done: &str) -> Result<(), CommandError> {
+    let (key, database, turn) = (context.key(2), context.database, context.turn);
+    let entry = context.keyspaces.of(&key).peek(database, &key, turn).ok_or(CommandError::NoSuchKey)?;
+    if entry.encoding() != encoding {
+        return Err(CommandError::Text(refusal));
+    }
+    let digest = {
+        let mut digest = Digest::default();
+        mix_value(&mut digest, &entry);
+        digest.text()
+    };
+    tracing::info!("DEBUG {encoding}: digest {digest}{}", list_figures(&entry, false));
+    context.reply.simple(done);
+    Ok(())
+}
+
+fn listpack(context: &mut Context<'_>) -> Result<(), CommandError> {
+    structure(context, "listpack", "ERR Not a listpack encoded object.", "Listpack structure printed on stdout")
+}
+
+fn quicklist(context: &mut Context<'_>) -> Result<(), CommandError> {
+    structure(context, "quicklist", "ERR Not a quicklist encoded object.", "Quicklist structure printed on stdout")
 }
 
 /// Bytes of the value in an RDB file, as if nothing were compressed there (Redis compresses strings of more than 20 bytes).
@@ -418,8 +462,11 @@ fn help(context: &mut Context<'_>) -> Result<(), CommandError> {
         "PROTOCOL <type>",
         "    Answer with an example of a type: string, integer, double, bignum, null, array, set, map, attrib, push,",
         "    verbatim, true, false.",
+        "LISTPACK <key>, QUICKLIST <key> [<0|1>]",
+        "    Write figures of a value with that encoding to the log.",
         "QUICKLIST-PACKED-THRESHOLD <size>",
-        "    Accepted without effect.",
+        "    From now on an element of a long list gets a node of its own when it has at least <size> bytes. With 0 it",
+        "    gets one when it is too large for any other.",
         "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time>, REPLYBUFFER RESIZING <0|1>",
         "    Accepted without effect.",
         "SEGFAULT",

@@ -241,6 +241,13 @@ impl Listpack {
         Listpack { bytes: vec![HEADER_BYTES as u8 + 1, 0, 0, 0, 0, 0, END] }
     }
 
+    /// An empty listpack with room for so many bytes of packed elements.
+    pub fn with_room(bytes: usize) -> Listpack {
+        let mut new = Vec::with_capacity((HEADER_BYTES + 1 + bytes).next_multiple_of(GRAIN_BYTES));
+        new.extend_from_slice(&[HEADER_BYTES as u8 + 1, 0, 0, 0, 0, 0, END]);
+        Listpack { bytes: new }
+    }
+
     /// A listpack from outside. None unless every byte of it is in its place: sizes, encodings, back lengths, the number
     /// of elements. An integer kept as a string is accepted, as Redis does.
     pub fn from_bytes(bytes: Vec<u8>) -> Option<Listpack> {
@@ -535,7 +542,7 @@ impl Listpack {
     fn reserve(&mut self, added: usize) {
         let needed = self.bytes.len() + added;
         if needed > self.bytes.capacity() {
-            let slack = if needed < 1024 { 0 } else { needed / 8 };
+            let slack = if needed < 1024 { 0 } else { needed / 16 };
             let capacity = (needed + slack).next_multiple_of(GRAIN_BYTES);
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }

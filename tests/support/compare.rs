@@ -32,6 +32,9 @@ pub struct Allowance {
 /// What OBJECT ENCODING says of sets: since 7.2 small ones that are not all integers are listpacks, which 7.0 does not know.
 pub const SET_ENCODINGS: Tolerance = Tolerance::Texts(&[("listpack", "hashtable")]);
 
+/// The same of lists: since 7.2 short ones are listpacks.
+pub const LIST_ENCODINGS: Tolerance = Tolerance::Texts(&[("listpack", "quicklist")]);
+
 /// Clocks of the two servers are read at different moments, and this machine may be busy in between.
 const SECONDS_APART_MAX: i64 = 5;
 
@@ -86,8 +89,8 @@ pub const ALLOWANCES: &[Allowance] = &[
     ),
     rule(
         &["OBJECT", "ENCODING"],
-        SET_ENCODINGS,
-        "small sets, as said there; CompareState knows the type and is exact for the others",
+        Tolerance::Texts(&[("listpack", "hashtable"), ("listpack", "quicklist")]),
+        "small sets and lists, as said there; CompareState knows the type and is exact for the others",
     ),
     rule(
         &["SMEMBERS"],

@@ -1,7 +1,7 @@
 //! Two servers side by side: every move is made on both, and their replies and states are compared.
 
 use super::client::Client;
-use super::compare::{SET_ENCODINGS, Tolerance, agree, within};
+use super::compare::{LIST_ENCODINGS, SET_ENCODINGS, Tolerance, agree, within};
 use super::generate::{CONNECTIONS, DATABASES, Move, Request};
 use super::server::{Server, Target};
 use super::text::command_line;
@@ -265,7 +265,11 @@ impl Duel {
         let mut questions = Vec::new();
         for (key, kind) in keys.iter().zip(&types) {
             let kind = kind.plain();
-            let encodings = (kind == b"set").then_some(SET_ENCODINGS);
+            let encodings = match &kind[..] {
+                b"list" => Some(LIST_ENCODINGS),
+                b"set" => Some(SET_ENCODINGS),
+                _ => None,
+            };
             questions.push((with_key(&["OBJECT", "ENCODING"], key, &[]), encodings));
             questions.push((with_key(&["PEXPIRETIME"], key, &[]), Some(Tolerance::Near(5000))));
             for (_, command, rest, ordered) in

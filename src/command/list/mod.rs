@@ -1,8 +1,9 @@
 //! The list family: one file per kind of command, rows beside their handlers.
 //!
 //! `push` LPUSH and its kin; `pop` LPOP, RPOP and LMPOP; `read` LLEN, LINDEX, LRANGE; `position` LPOS; `edit` LSET,
-//! LINSERT, LREM, LTRIM; `transfer` LMOVE and RPOPLPUSH. What several of them need stands here.
+//! LINSERT, LREM, LTRIM; `transfer` LMOVE and RPOPLPUSH; `blocking` the forms that wait. What several of them need stands here.
 
+pub mod blocking;
 pub mod edit;
 pub mod pop;
 pub mod position;

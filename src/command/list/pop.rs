@@ -152,10 +152,13 @@ fn lmpop(context: &mut Context<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Pops from the first of the keys that has a list and replies with its name and the elements; false when none has one.
+/// Pops from the first of the keys in hand that has a list and replies with its name and the elements; false when none has one.
 pub(super) fn pop_first(context: &mut Context<'_>, pops: &Pops) -> Result<bool, CommandError> {
     let (args, limits) = (context.args, limits(context));
     for index in pops.keys.clone() {
+        if !context.has(index) {
+            continue;
+        }
         let (mut key, reply) = context.open(index);
         let Some(list) = key.collection::<List>()? else { continue };
         let count = pops.count.min(list.len());

@@ -75,9 +75,10 @@ fn push(context: &mut Context<'_>, end: End, only_existing: bool) -> Result<(), 
         reply.integer(0);
         return Ok(());
     }
-    let list = key.collection_or(List::default)?;
     let count = args.len() - 2;
-    list.make_room(args.iter_from(2).map(<[u8]>::len).sum(), count, limits);
+    let bytes = args.iter_from(2).map(<[u8]>::len).sum();
+    let list = key.collection_or(|| List::with_room(bytes, count, limits))?;
+    list.make_room(bytes, count, limits);
     for index in 2..args.len() {
         list.push(end, element(&args, index), limits);
     }

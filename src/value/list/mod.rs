@@ -96,7 +96,33 @@ impl Default for List {
     }
 }
 
+/// What DEBUG OBJECT tells of a long list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Figures {
+    /// Number of nodes.
+    pub nodes: usize,
+    /// The limit of its nodes, as `list-max-listpack-size`.
+    pub node_limit: i32,
+    /// Bytes of all nodes, as the limits count them.
+    pub bytes: usize,
+}
+
 impl List {
+    /// An empty list with room for `count` elements with so many bytes together, if it stays short.
+    pub fn with_room(bytes: usize, count: usize, limits: Limits) -> List {
+        // Most elements take two bytes more than their text.
+        let packed = bytes + 2 * count;
+        let room = if limits.exceeded(packed, count) { 0 } else { packed };
+        List { form: Form::Packed(Listpack::with_room(room)) }
+    }
+
+    /// Figures of a long list.
+    pub fn figures(&self) -> Option<Figures> {
+        let Form::Quick(quick) = &self.form else { return None };
+        let bytes = quick.nodes().iter().map(Node::bytes).sum();
+        Some(Figures { nodes: quick.nodes().len(), node_limit: quick.node_limit(), bytes })
+    }
+
     /// Number of elements.
     #[inline]
     pub fn len(&self) -> usize {

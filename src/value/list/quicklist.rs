@@ -34,6 +34,10 @@ impl Quicklist {
         &self.nodes
     }
 
+    pub(super) fn node_limit(&self) -> i32 {
+        self.node_limit
+    }
+
     fn own(&self, limits: Limits) -> Limits {
         Limits { node: self.node_limit, ..limits }
     }

@@ -9,6 +9,7 @@ mod bitmaps;
 mod connection;
 mod hashes;
 mod keys;
+mod lists;
 mod sets;
 mod stream;
 mod strings;
@@ -20,6 +21,7 @@ const FAMILIES: &[&str] = &[
     connection::LINES,
     hashes::LINES,
     keys::LINES,
+    lists::LINES,
     sets::LINES,
     stream::LINES,
     strings::LINES,
