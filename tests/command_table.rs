@@ -45,6 +45,7 @@ const ALLOWED: &[Allowed] = &[
     (&["client|pause"], "since", "7.2 names the first stable version instead of the unstable 2.9.50"),
     (&["client|setname", "config|resetstat", "config|rewrite"], "tips", "cluster tips came with 7.2"),
     (&["randomkey", "scan"], "tips", "the tip on merging replies came after 7.2"),
+    (&["blmove", "blpop", "brpop", "brpoplpush"], "flags", "scripts may run them since 7.2: there they do not wait"),
     (&["bitop"], "syntax", "8.2 added four operations"),
     (&["msetnx"], "tips", "7.2 took its tips away: it cannot be split over nodes"),
     (&["sinterstore"], "key specifications", "7.4 says that it overwrites, as the other two always did"),

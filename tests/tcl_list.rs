@@ -10,9 +10,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 12] = [
+const UNITS: [&str; 15] = [
     "unit/type/string",
     "unit/type/incr",
+    "unit/type/list",
+    "unit/type/list-2",
+    "unit/type/list-3",
     "unit/type/set",
     "unit/keyspace",
     "unit/expire",

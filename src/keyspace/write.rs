@@ -235,6 +235,11 @@ impl KeyWrite<'_> {
         self.changes += count as u32;
     }
 
+    /// The key was changed, but that is counted at another key (where a move came from), or is no change that Redis counts.
+    pub fn changed_uncounted(&mut self) {
+        self.changed_uncounted = true;
+    }
+
     /// Removes the key if its collection has no element left; it counts as part of the change that emptied it.
     pub fn remove_if_empty<T: Collection>(&mut self) -> bool {
         let is_empty = matches!(self.collection::<T>(), Ok(Some(collection)) if collection.is_empty());
@@ -374,7 +379,7 @@ impl Drop for KeyWrite<'_> {
         if self.may_have_field_times {
             self.index_fields();
         }
-        if self.changes > 0 {
+        if self.changes > 0 || self.changed_uncounted {
             self.keyspace.report(self.database, self.key.bytes);
         }
     }

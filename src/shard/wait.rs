@@ -133,7 +133,8 @@ fn needs_of(boxes: &[Option<Box<Keyspace>>], hasher: &KeyHasher, key: &[u8]) -> 
     while let Some(key) = keys_left.pop() {
         let shard = hasher.shard_of(&hasher.key(&key));
         let Some(waiters) = boxes[shard].as_ref().and_then(|keyspace| keyspace.waiters.as_ref()) else { continue };
-        for waiter in waiters.waiters_of(&key).filter(|waiter| waiter.needs != 0 && waiter.claim.is_open()) {
+        // A move within this shard needs no other one itself, but what it moves may be waited for by one that does.
+        for waiter in waiters.waiters_of(&key).filter(|waiter| waiter.claim.is_open()) {
             needs |= waiter.needs;
             let args = args_of(waiter);
             keys::visit_keys(TABLE.row(waiter.row).command, args, |at| {

@@ -142,6 +142,8 @@ fn ltrim(context: &mut Context<'_>) -> Result<(), CommandError> {
     let kept = range(start, stop, len);
     list.remove_range(kept.end, len - kept.end);
     list.remove_range(0, kept.start);
+    // Who watches the key is told even if all elements stay.
+    key.changed_uncounted();
     finish_removal(&mut key, len - kept.len(), limits)
 }
 

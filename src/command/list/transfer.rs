@@ -107,7 +107,8 @@ pub(super) fn transfer(context: &mut Context<'_>, from: End, to: End) -> Result<
     // A destination of another type is refused here, before anything has changed.
     let mut destination = context.write(2);
     push(destination.collection_or(List::default)?, to, &carried, limits);
-    destination.changed(1);
+    // A move is one change, counted at the source.
+    destination.changed_uncounted();
     drop(destination);
     let mut source = context.write(1);
     if let Some(list) = source.collection::<List>()? {
@@ -125,7 +126,7 @@ fn push(list: &mut List, end: End, carried: &Carried, limits: Limits) {
 
 #[cfg(test)]
 mod tests {
-    use crate::command::testing::check;
+    use crate::command::testing::{Harness, check};
 
     const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 
@@ -152,5 +153,17 @@ mod tests {
             ("LMOVE missing s LEFT LEFT", "$-1\r\n"),
             ("LLEN b", ":4\r\n"),
         ]);
+    }
+
+    #[test]
+    fn a_move_is_one_change() {
+        let mut harness = Harness::new(1);
+        harness.run("RPUSH a 1 2 3");
+        let before = harness.counters().changes;
+        for (line, changes) in [("LMOVE a b LEFT LEFT", 1), ("LMOVE a a LEFT RIGHT", 2), ("LMOVE c b LEFT LEFT", 2)] {
+            harness.run(line);
+            assert_eq!(harness.counters().changes - before, changes, "{line}");
+        }
+        assert_eq!(harness.counters().hits + harness.counters().misses, 0);
     }
 }

@@ -12,10 +12,11 @@ pub const LINES: &str = "
 16 LRANGE key index index
 12 LSET key index value
 12 LINSERT key (BEFORE|AFTER|Beside) value value
-8 LREM key (count|index) value
+# No smallest integer as LREM's count, LPOS' rank: 7.0 takes it for what it is not.
+8 LREM key (count|-1|-2|-5|-9223372036854775807|Bogus) value
 5 LTRIM key index index
-8 LPOS key value [RANK index] [COUNT count] [MAXLEN count]
-3 LPOS key value {(RANK index|COUNT count|MAXLEN count|Bogus)}+
+8 LPOS key value [RANK (count|-1|-2|-5)] [COUNT count] [MAXLEN count]
+3 LPOS key value {(RANK (count|-1|-2|-5)|COUNT count|MAXLEN count|Bogus)}+
 8 LMOVE key key (LEFT|RIGHT) (LEFT|RIGHT)
 1 LMOVE key key (LEFT|UP) (RIGHT|UP)
 6 RPOPLPUSH key key
