@@ -35,6 +35,8 @@ pub struct KeyWrite<'k> {
     pub(super) turn: Turn,
     pub(super) pointer: Option<EntryPointer>,
     changes: u32,
+    /// Changed, besides what is counted.
+    changed_uncounted: bool,
     /// What stands at the key may have got or lost elements that expire, so the index must be looked at.
     may_have_field_times: bool,
 }
@@ -50,7 +52,16 @@ impl Keyspace {
         {
             self.touch(pointer, turn.now_ms);
         }
-        KeyWrite { keyspace: self, database, key, turn, pointer, changes: 0, may_have_field_times: false }
+        KeyWrite {
+            keyspace: self,
+            database,
+            key,
+            turn,
+            pointer,
+            changes: 0,
+            changed_uncounted: false,
+            may_have_field_times: false,
+        }
     }
 }
 
