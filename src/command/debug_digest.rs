@@ -9,11 +9,13 @@ use sha1::{Digest as _, Sha1};
 
 use crate::keyspace::Keyspace;
 use crate::keyspace::entry::Entry;
+use crate::stdx::double_text::{DOUBLE_TEXT_BYTES_MAX, format_fpconv};
 use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
 use crate::value::hash::Hash;
 use crate::value::list::{End, Item, List};
 use crate::value::object::ObjectType;
 use crate::value::set::Set;
+use crate::value::sorted_set::SortedSet;
 use crate::value::stream::Stream;
 use crate::value::stream::id::ID_TEXT_BYTES_MAX;
 
@@ -80,11 +82,20 @@ pub(super) fn mix_value(digest: &mut Digest, entry: &Entry<'_>) {
             }
         }
         ObjectType::Hash => mix_hash(digest, entry),
-        ObjectType::SortedSet => {}
+        ObjectType::SortedSet => mix_sorted_set(digest, entry.collection()),
         ObjectType::Stream => mix_stream(digest, entry),
     }
     if entry.expire_at_ms().is_some() {
         digest.xor(b"!!expire!!");
+    }
+}
+
+fn mix_sorted_set(digest: &mut Digest, set: Option<&SortedSet>) {
+    for entry in set.iter().flat_map(|set| set.iter()) {
+        let mut pair = Digest::default();
+        pair.mix(entry.member.text(&mut [0; INTEGER_TEXT_BYTES_MAX]));
+        pair.mix(format_fpconv(&mut [0; DOUBLE_TEXT_BYTES_MAX], entry.score()));
+        digest.xor(&pair.0);
     }
 }
 

@@ -172,6 +172,11 @@ impl Reply {
         self.number_text(b',', format_double(&mut buffer, value));
     }
 
+    /// A double in a form of its own. In RESP2 a bulk string.
+    pub fn double_text(&mut self, text: &[u8]) {
+        self.number_text(b',', text);
+    }
+
     /// A boolean. In RESP2 the integer 1 or 0.
     pub fn boolean(&mut self, value: bool) {
         self.bytes.extend_from_slice(match (self.protocol, value) {
@@ -497,6 +502,7 @@ mod tests {
             (|r| r.double(f64::INFINITY), "$3\r\ninf\r\n", ",inf\r\n"),
             (|r| r.double(f64::NEG_INFINITY), "$4\r\n-inf\r\n", ",-inf\r\n"),
             (|r| r.double(f64::NAN), "$3\r\nnan\r\n", ",nan\r\n"),
+            (|r| r.double_text(b"1.50"), "$4\r\n1.50\r\n", ",1.50\r\n"),
             (|r| r.boolean(true), ":1\r\n", "#t\r\n"),
             (|r| r.boolean(false), ":0\r\n", "#f\r\n"),
             (|r| r.verbatim("txt", b"abc"), "$3\r\nabc\r\n", "=7\r\ntxt:abc\r\n"),

@@ -175,16 +175,30 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
     {
         return Some(integer as f64);
     }
+    let (value, is_in_range) = scan_double(text)?;
+    is_in_range.then_some(value)
+}
+
+/// A double as an end of a range of scores: as C's `strtod`, and so with a few more liberties than `parse_double`. Spaces may
+/// stand before it, the text ends at a zero byte, no text at all is 0, and what is too large or too small is infinite or 0.
+pub fn parse_double_leniently(text: &[u8]) -> Option<f64> {
+    let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let spaces = text.iter().take_while(|&&byte| is_space(byte)).count();
+    scan_double(&text[spaces..]).map(|(value, _)| value)
+}
+
+/// The number in all of a text, and whether it is neither too large nor too small for a double.
+fn scan_double(text: &[u8]) -> Option<(f64, bool)> {
     let (negative, number) = FloatText::scan(text)?;
-    let magnitude = match number {
-        FloatText::Infinite => f64::INFINITY,
+    let (magnitude, is_in_range) = match number {
+        FloatText::Infinite => (f64::INFINITY, true),
         FloatText::Decimal(decimal) => {
             let unsigned = text.strip_prefix(b"-").unwrap_or(text);
             let value: f64 = str::from_utf8(unsigned).ok()?.parse().ok()?;
-            if value.is_infinite() || (value == 0.0 && !decimal.is_zero()) {
-                return None;
-            }
-            value
+            (value, !value.is_infinite() && (value != 0.0 || decimal.is_zero()))
         }
         FloatText::Hexadecimal(hexadecimal) => {
             let rounded = round_binary::<53, -1074, 971>(
@@ -192,16 +206,15 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
                 hexadecimal.exponent,
                 hexadecimal.sticky,
             );
-            let Rounded::Finite { mantissa, exponent } = rounded else {
-                return None;
-            };
-            if mantissa == 0 && hexadecimal.mantissa != 0 {
-                return None;
+            match rounded {
+                Rounded::Finite { mantissa, exponent } => {
+                    (double_from_parts(mantissa, exponent), mantissa != 0 || hexadecimal.mantissa == 0)
+                }
+                _ => (f64::INFINITY, false),
             }
-            double_from_parts(mantissa, exponent)
         }
     };
-    Some(if negative { -magnitude } else { magnitude })
+    Some((if negative { -magnitude } else { magnitude }, is_in_range))
 }
 
 /// `mantissa` × 2^`exponent`, which must be a double: 53 bits, or fewer at the least exponent.
@@ -442,6 +455,32 @@ mod tests {
         );
         for text in NO_DOUBLES {
             assert_eq!(parse_double(text), None, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn ends_of_ranges_follow_strtod_alone() {
+        for &(text, expected) in DOUBLES {
+            assert_eq!(parse_double_leniently(text), Some(expected), "{}", text.escape_ascii());
+        }
+        let more: &[(&[u8], f64)] = &[
+            (b"", 0.0),
+            (b"\0abc", 0.0),
+            (b" 1", 1.0),
+            (b"\t\n-2.5", -2.5),
+            (b"1\0abc", 1.0),
+            (b"1e400", f64::INFINITY),
+            (b"-1e400", f64::NEG_INFINITY),
+            (b"1e-400", 0.0),
+            (b"0x1p1024", f64::INFINITY),
+            (b"0x1p-1076", 0.0),
+        ];
+        for &(text, expected) in more {
+            assert_eq!(parse_double_leniently(text), Some(expected), "{}", text.escape_ascii());
+        }
+        let refused = [&b" "[..], b"1 ", b"(1", b"0x", b"- 1", b"nan", b"-nan", b"infi", b".", b"1e", b"abc", b"1,5", b" \0"];
+        for text in refused {
+            assert_eq!(parse_double_leniently(text), None, "{}", text.escape_ascii());
         }
     }
 }

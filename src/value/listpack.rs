@@ -24,7 +24,7 @@ const COUNT_UNKNOWN: u16 = u16::MAX;
 const GRAIN_BYTES: usize = 16;
 
 /// One element.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Element<'a> {
     /// The canonical form of an integer.
     Integer(i64),
@@ -413,6 +413,11 @@ impl Listpack {
     pub fn insert(&mut self, at: usize, element: Element<'_>) -> usize {
         self.splice(at, at, &[element], 1);
         at
+    }
+
+    /// Puts two elements before the one at `at` (or behind the last one, at `end()`).
+    pub fn insert_pair(&mut self, at: usize, first: Element<'_>, second: Element<'_>) {
+        self.splice(at, at, &[first, second], 2);
     }
 
     /// Puts an element behind the last one.

@@ -44,6 +44,26 @@ pub struct OwnedMember {
 // SAFETY: the allocation belongs to this value alone, and may be read and freed by any thread.
 unsafe impl Send for OwnedMember {}
 
+/// A member's place, for an order of members that is kept beside their table (sorted sets). It stays where it is until the
+/// member is removed or gets a payload of another length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemberPointer(NonNull<u8>);
+
+// SAFETY: a pointer says nothing about who owns the allocation; whoever looks behind it (`member`) vouches for that.
+unsafe impl Send for MemberPointer {}
+
+impl MemberPointer {
+    /// The member.
+    ///
+    /// # Safety
+    /// It is in its table, where nobody changes or removes it during `'a`.
+    #[inline]
+    pub unsafe fn member<'a>(self) -> &'a [u8] {
+        // SAFETY: by contract; what is in a table is live.
+        unsafe { parts(self.0) }.0
+    }
+}
+
 /// The lengths of one allocation's parts.
 #[derive(Clone, Copy)]
 struct Shape {
@@ -276,6 +296,37 @@ impl MemberTable {
             self.members_bytes += shape.bytes();
         }
         false
+    }
+
+    /// The place of a member, with its payload for a change in place.
+    #[inline]
+    pub fn pointer(&mut self, member: &[u8]) -> Option<(MemberPointer, &mut [u8])> {
+        let at = self.find(member_hash::hash(member), member)?;
+        // SAFETY: as in `get_mut`.
+        let payload = unsafe {
+            let shape = shape(at);
+            std::slice::from_raw_parts_mut(at.as_ptr().add(shape.header + shape.member), shape.payload)
+        };
+        Some((MemberPointer(at), payload))
+    }
+
+    /// Adds a member that is known to be absent; gives its place.
+    pub fn insert_absent(&mut self, member: &[u8], payload: &[u8]) -> MemberPointer {
+        let (at, shape) = create(member, payload);
+        self.insert_new(member_hash::hash(member), at, shape);
+        MemberPointer(at)
+    }
+
+    /// Removes a member by its place.
+    ///
+    /// # Safety
+    /// The member is in this table, and nobody uses the place afterwards.
+    pub unsafe fn remove_at(&mut self, pointer: MemberPointer) {
+        let MemberPointer(at) = pointer;
+        let is_removed = self.table.remove(rehash(at), at, rehash);
+        debug_assert!(is_removed, "by contract it is here");
+        // SAFETY: the table has just let go of it, and by contract so has the caller.
+        self.members_bytes -= unsafe { free(at) };
     }
 
     /// Removes a member; false when there is none.

@@ -5,6 +5,7 @@ pub mod member_table;
 pub mod object;
 
 pub mod bits;
+pub mod geo;
 pub mod hash;
 pub mod intset;
 pub mod lcs;

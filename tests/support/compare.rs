@@ -14,6 +14,8 @@ pub enum Tolerance {
     SameLength,
     /// These pairs of strings, ours first, mean the same.
     Texts(&'static [(&'static str, &'static str)]),
+    /// Strings and doubles that are texts of the same number are equal.
+    SameNumbers,
     /// Replies of the same type; their contents are not looked at.
     SameType,
     /// Maps (or RESP2 lists of pairs) in which these fields may differ.
@@ -22,7 +24,7 @@ pub enum Tolerance {
     ExceptItem(usize),
 }
 
-/// A rule: commands that begin with these words may differ like this.
+/// A rule: commands that begin with these words, in upper case, may differ like this. A star stands for any ending of a word.
 pub struct Allowance {
     pub words: &'static [&'static str],
     pub tolerance: Tolerance,
@@ -140,6 +142,14 @@ pub const ALLOWANCES: &[Allowance] = &[
         Tolerance::Near(SECONDS_APART_MAX * 1000),
         "relative expiries were set at different moments",
     ),
+    rule(
+        &["ZSCAN"],
+        Tolerance::SameType,
+        "the order of the table and its cursors are the server's own",
+    ),
+    rule(&["ZRANDMEMBER"], Tolerance::SameLength, "random"),
+    rule(&["Z*"], Tolerance::SameNumbers, "scores: redis-server 7.0 writes %.17g, 7.2 and later the shortest digits"),
+    rule(&["BZ*"], Tolerance::SameNumbers, "likewise"),
     rule(&["RANDOMKEY"], Tolerance::SameType, "random"),
     rule(
         &["SCAN"],
@@ -221,7 +231,7 @@ pub fn tolerance(request: &Request) -> Option<Tolerance> {
         allowance.words.iter().all(|word| {
             arguments
                 .next()
-                .is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+                .is_some_and(|argument| is_like(&argument.to_ascii_uppercase(), word))
         })
     };
     ALLOWANCES
@@ -277,6 +287,7 @@ pub fn within(tolerance: Tolerance, ours: &Value, theirs: &Value) -> bool {
         (Tolerance::Texts(pairs), Value::Bulk(a), Value::Bulk(b)) => {
             pairs.iter().any(|(ours, theirs)| a == ours.as_bytes() && b == theirs.as_bytes())
         }
+        (Tolerance::SameNumbers, a, b) => have_same_numbers(a, b),
         (Tolerance::SameType, a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
         (Tolerance::ExceptFields(fields), a, b) => match (pairs(a), pairs(b)) {
             (Some(a), Some(b)) => {
@@ -303,6 +314,20 @@ pub fn within(tolerance: Tolerance, ours: &Value, theirs: &Value) -> bool {
             a.len() == b.len() && a.iter().zip(b).all(alike)
         }
         _ => false,
+    }
+}
+
+/// Whether two replies are equal but for the form of numbers.
+fn have_same_numbers(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Array(ours), Value::Array(theirs)) => {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| have_same_numbers(ours, theirs))
+        }
+        (Value::Bulk(a), Value::Bulk(b)) | (Value::Double(a), Value::Double(b)) => {
+            let number = |text: &[u8]| str::from_utf8(text).ok()?.parse::<f64>().ok();
+            a == b || number(a).is_some_and(|a| number(b) == Some(a))
+        }
+        (ours, theirs) => ours == theirs,
     }
 }
 

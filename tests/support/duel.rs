@@ -19,18 +19,18 @@ const EXPIRED_FOUND_MAX: Duration = Duration::from_secs(5);
 /// Alters a reply of our side on purpose, to show that the comparison notices.
 pub type Fault = fn(&Request, &mut [u8]);
 
-/// How a value of each type is read whole, in one or more parts, and whether their order is promised.
-const READERS: &[(&str, &[&str], &[&str], bool)] = &[
-    ("string", &["GET"], &[], true),
-    ("list", &["LRANGE"], &["0", "-1"], true),
-    ("set", &["SMEMBERS"], &[], false),
-    ("hash", &["HGETALL"], &[], false),
-    ("zset", &["ZRANGE"], &["0", "-1", "WITHSCORES"], true),
-    ("stream", &["XRANGE"], &["-", "+"], true),
-    ("stream", &["XINFO", "STREAM"], &[], true),
-    ("stream", &["XINFO", "GROUPS"], &[], true),
-    ("stream", &["XPENDING"], &["G1"], true),
-    ("stream", &["XPENDING"], &["G2"], true),
+/// How a value of each type is read whole, in one or more parts, and how the replies may differ.
+const READERS: &[(&str, &[&str], &[&str], Option<Tolerance>)] = &[
+    ("string", &["GET"], &[], None),
+    ("list", &["LRANGE"], &["0", "-1"], None),
+    ("set", &["SMEMBERS"], &[], Some(Tolerance::AnyOrder)),
+    ("hash", &["HGETALL"], &[], Some(Tolerance::AnyOrder)),
+    ("zset", &["ZRANGE"], &["0", "-1", "WITHSCORES"], Some(Tolerance::SameNumbers)),
+    ("stream", &["XRANGE"], &["-", "+"], None),
+    ("stream", &["XINFO", "STREAM"], &[], None),
+    ("stream", &["XINFO", "GROUPS"], &[], None),
+    ("stream", &["XPENDING"], &["G1"], None),
+    ("stream", &["XPENDING"], &["G2"], None),
 ];
 
 /// A server with its connections.
@@ -272,13 +272,10 @@ impl Duel {
             };
             questions.push((with_key(&["OBJECT", "ENCODING"], key, &[]), encodings));
             questions.push((with_key(&["PEXPIRETIME"], key, &[]), Some(Tolerance::Near(5000))));
-            for (_, command, rest, ordered) in
+            for (_, command, rest, tolerance) in
                 READERS.iter().filter(|(name, ..)| name.as_bytes() == kind)
             {
-                questions.push((
-                    with_key(command, key, rest),
-                    (!ordered).then_some(Tolerance::AnyOrder),
-                ));
+                questions.push((with_key(command, key, rest), *tolerance));
             }
         }
         self.ask_and_compare(&questions).map(|_| ())

@@ -163,6 +163,10 @@ const ODD_FIELDS: &[&str] = &["u64", "i65", "u0", "U8", "8", "", "u08", "i", "u8
 /// None that makes redis-server's multiplication by the type's width overflow: what it then does is undefined.
 const ODD_PLACES: &[&str] = &["-1", "#-1", "#", "#abc", "4294967296", "#4294967296", "20000", "#1000"];
 
+const LEX_KEYS: &[&[u8]] = &[b"lex:1", b"lex:2", b"lex:3"];
+
+const GEO_KEYS: &[&[u8]] = &[b"geo:1", b"geo:2", b"geo:3", b"geo:4"];
+
 const NAMES: &[&[u8]] = &[b"worker", b"a:b-c", b"", b"with space", b"line\n", b"\xff"];
 
 /// Empty requests; none of them is answered.
@@ -345,6 +349,11 @@ impl Generator {
         if UNTOUCHED.iter().any(|name| arguments[0].eq_ignore_ascii_case(name)) {
             return;
         }
+        // Ranges by bytes need one score; what waits would wait for long.
+        let is_blocking = arguments[0].to_ascii_uppercase().starts_with(b"BZ");
+        if is_blocking || arguments.iter().any(|argument| argument.starts_with(b"lex:")) {
+            return;
+        }
         match self.rng.below(100) {
             0 => drop(arguments.pop()),
             1 => arguments.push(self.value(Kind::Value)),
@@ -404,6 +413,16 @@ impl Generator {
             Kind::Field => [self.rng.pick(&["u", "i"]).as_bytes(), &self.small(1..64)].concat(),
             Kind::Place if self.rng.chance(40) => [&b"#"[..], &self.small(0..10)].concat(),
             Kind::Place => self.mostly(94, 0..300, ODD_PLACES),
+            Kind::Score => self.score(),
+            Kind::ScoreEnd if self.rng.chance(20) => [&b"("[..], &self.score()].concat(),
+            Kind::ScoreEnd => self.score(),
+            Kind::MemberEnd => self.member_end(),
+            Kind::LexKey => self.rng.pick(LEX_KEYS).to_vec(),
+            Kind::GeoKey => self.rng.pick(GEO_KEYS).to_vec(),
+            Kind::Longitude => self.degrees(180),
+            Kind::Latitude => self.degrees(85),
+            Kind::Radius if self.rng.chance(20) => self.mostly(60, 0..50_000, &["0", "-1", "0.001", "inf", "abc", "1e300"]),
+            Kind::Radius => self.mostly(97, 0..3000, &["0", "20000"]),
             Kind::Name => self.rng.pick(NAMES).to_vec(),
             Kind::StreamKey if self.rng.chance(92) => self.rng.pick(STREAM_KEYS).to_vec(),
             Kind::StreamKey => self.rng.pick(KEYS).to_vec(),
@@ -445,6 +464,35 @@ impl Generator {
             16 | 17 => b"0".to_vec(),
             _ => self.rng.pick(ODD_IDS).as_bytes().to_vec(),
         }
+    }
+
+    fn score(&mut self) -> Vec<u8> {
+        match self.rng.below(20) {
+            0 => self.rng.pick(FLOATS).as_bytes().to_vec(),
+            1 => self.rng.pick(&["inf", "-inf", "+inf", "0x10", "-0", "1e-7", "9007199254740993"]).as_bytes().to_vec(),
+            2..8 => [&self.small(-20..20)[..], b".", &self.small(0..1000)].concat(),
+            _ => self.small(-10..30),
+        }
+    }
+
+    fn member_end(&mut self) -> Vec<u8> {
+        match self.rng.below(12) {
+            0 => b"-".to_vec(),
+            1 => b"+".to_vec(),
+            2 => self.rng.pick(&["", "a", "-a", "+a", "[", "("]).as_bytes().to_vec(),
+            3..8 => [&b"["[..], &self.member()].concat(),
+            _ => [&b"("[..], &self.member()].concat(),
+        }
+    }
+
+    /// Mostly in a part of the world where others are, sometimes anywhere, sometimes nowhere.
+    fn degrees(&mut self, most: i64) -> Vec<u8> {
+        let whole = match self.rng.below(40) {
+            0 => return self.rng.pick(&["-180", "180", "85.05112878", "-85.05112878", "180.1", "-86", "abc", "inf"]).as_bytes().to_vec(),
+            1..12 => self.small(-most..most),
+            _ => self.small(10..20),
+        };
+        [&whole[..], b".", &self.small(100_000..1_000_000)].concat()
     }
 
     /// `percent` times in a hundred an integer of the range, otherwise one of the odd texts.

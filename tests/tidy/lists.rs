@@ -71,6 +71,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/keyspace/free.rs",
     "src/value/member_table.rs",
     "src/value/member_table_tests.rs",
+    "src/value/sorted_set/large.rs",
     "src/value/table.rs",
     "src/value/table_segment.rs",
     "benches/keyspace.rs",

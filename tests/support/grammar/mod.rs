@@ -7,10 +7,12 @@
 
 mod bitmaps;
 mod connection;
+mod geo;
 mod hashes;
 mod keys;
 mod lists;
 mod sets;
+mod sorted_sets;
 mod stream;
 mod strings;
 
@@ -19,10 +21,12 @@ mod strings;
 const FAMILIES: &[&str] = &[
     bitmaps::LINES,
     connection::LINES,
+    geo::LINES,
     hashes::LINES,
     keys::LINES,
     lists::LINES,
     sets::LINES,
+    sorted_sets::LINES,
     stream::LINES,
     strings::LINES,
 ];
@@ -69,6 +73,22 @@ pub enum Kind {
     Field,
     /// A place as BITFIELD takes it: a bit, or `#` and a number.
     Place,
+    /// A score: whole, with a fraction, infinite, sometimes none at all.
+    Score,
+    /// An end of a range of scores.
+    ScoreEnd,
+    /// An end of a range of members.
+    MemberEnd,
+    /// A key of sorted sets whose members have one score.
+    LexKey,
+    /// A key of sorted sets of places.
+    GeoKey,
+    /// Degrees from east to west, sometimes too many.
+    Longitude,
+    /// Degrees from south to north, likewise.
+    Latitude,
+    /// A distance, from nothing to around the earth.
+    Radius,
     /// A name as CLIENT SETNAME takes it, sometimes a bad one.
     Name,
     /// A key that mostly is a stream.
@@ -107,6 +127,14 @@ const KINDS: &[(&str, Kind)] = &[
     ("bit", Kind::Bit),
     ("field", Kind::Field),
     ("place", Kind::Place),
+    ("score", Kind::Score),
+    ("score-end", Kind::ScoreEnd),
+    ("member-end", Kind::MemberEnd),
+    ("lex-key", Kind::LexKey),
+    ("geo-key", Kind::GeoKey),
+    ("longitude", Kind::Longitude),
+    ("latitude", Kind::Latitude),
+    ("radius", Kind::Radius),
     ("name", Kind::Name),
     ("stream-key", Kind::StreamKey),
     ("new-id", Kind::NewId),
