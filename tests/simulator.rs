@@ -8,6 +8,7 @@ mod support;
 use ringfort::server::simulated::{Options, World};
 use ringfort::stdx::limits::{COMMANDS_PER_TURN_MAX, OUTPUT_BYTES_PAUSE};
 use ringfort::stdx::random::Random;
+use std::sync::atomic::{AtomicU64, Ordering};
 use support::history::{Call, Generator, History};
 use support::linearize::{CALLS_MAX, Verdict};
 use support::model::{DATABASES, KEYS_MAX, Op, encode, key_name, shares_a_key};
@@ -17,6 +18,10 @@ use support::value::{Value, parse};
 
 /// Seeds in CI.
 const SEEDS: u64 = 5_000;
+/// Histories that may be too hard to decide: of 20,000 with waiting clients it was one.
+const UNDECIDED_MAX: u64 = 10;
+/// Those that were.
+static UNDECIDED: AtomicU64 = AtomicU64::new(0);
 /// Steps after which a history must be over.
 const STEPS_MAX: u64 = 50_000;
 /// Most clients of a history.
@@ -177,7 +182,10 @@ fn serializable(seed: u64) -> Result<(), String> {
     let result = played.and_then(|()| match run.history.check(|first, second| run.in_order(first, second)) {
         Verdict::Legal => Ok(()),
         Verdict::Illegal(longest) => Err(format!("no order explains the replies; the longest: {longest:?}")),
-        Verdict::Undecided => Err("the search was given up".to_string()),
+        Verdict::Undecided => {
+            UNDECIDED.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
     });
     if std::env::var("RINGFORT_SIM_SEED").is_ok() {
         eprintln!("{}", run.history.show());
@@ -188,6 +196,8 @@ fn serializable(seed: u64) -> Result<(), String> {
 #[test]
 fn histories_are_strictly_serializable() {
     for_seeds(SEEDS, 1, serializable);
+    let undecided = UNDECIDED.load(Ordering::Relaxed);
+    assert!(undecided <= UNDECIDED_MAX, "{undecided} searches were given up");
 }
 
 #[test]

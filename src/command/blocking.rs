@@ -5,6 +5,7 @@
 //! wrote runs the handler again, for the waiting client, with whatever boxes are in hand (`Context::has` tells for a key).
 
 use crate::resp::reply::Reply;
+use crate::stdx::long_double::LongDouble;
 use crate::stdx::number;
 use crate::value::object::ObjectType;
 
@@ -69,8 +70,16 @@ pub struct Wait {
 
 /// The end of a wait whose length an argument gives in seconds, fractions allowed; none when it is 0.
 pub fn until_ms_of_seconds(args: Args<'_>, index: usize, now_ms: i64) -> Result<Option<i64>, CommandError> {
-    let seconds = number::parse_double(args.get(index))
-        .ok_or(CommandError::Text("ERR timeout is not a float or out of range"))?;
+    let text = args.get(index);
+    let seconds = match number::parse_double(text) {
+        Some(seconds) => seconds,
+        // Redis reads a long double, whose range is wider; either way the wait would be too long, or too short.
+        None if LongDouble::parse(text).is_some_and(|number| !number.is_nan()) => match text.first() {
+            Some(b'-') => f64::NEG_INFINITY,
+            _ => f64::INFINITY,
+        },
+        None => return Err(CommandError::Text("ERR timeout is not a float or out of range")),
+    };
     let timeout_ms = (seconds * 1000.0).ceil();
     if timeout_ms > i64::MAX as f64 {
         return Err(CommandError::Text("ERR timeout is out of range"));

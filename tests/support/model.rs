@@ -377,7 +377,7 @@ impl Op {
             Op::Lmove(from, to) | Op::Blmove(from, to) => {
                 let passed_over = matches!(self, Op::Blmove(..)) && is_other(own[*from], values) && !fails;
                 if own[*from] == 0 || passed_over {
-                    return Value::Nil { resp3: false };
+                    return if matches!(self, Op::Blmove(..)) { Value::NilArray } else { Value::Nil { resp3: false } };
                 }
                 if is_other(own[*from], values) || is_other(own[*to], values) {
                     return wrong_type();
