@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 15] = [
+const UNITS: [&str; 18] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
     "unit/type/list-2",
     "unit/type/list-3",
     "unit/type/set",
+    "unit/type/zset",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",
@@ -26,6 +27,8 @@ const UNITS: [&str; 15] = [
     "unit/limits",
     "unit/networking",
     "unit/info-command",
+    "unit/bitops",
+    "unit/bitfield",
 ];
 
 /// One line of a case.

@@ -204,6 +204,8 @@ pub const ERROR_VARIANTS: &[(&str, &str, &str)] = &[
         "WRONGPASS invalid username-password pair or user is disabled.",
         "HELLO AUTH: 7.2 and later read all options before they check the password",
     ),
+    ("ERR syntax error", "ERR wrong number of arguments for 'zrank' command", "WITHSCORE came with 7.2"),
+    ("ERR syntax error", "ERR wrong number of arguments for 'zrevrank' command", "likewise"),
 ];
 
 /// Commands that we refuse where redis-server 7.0 already has an answer from looking at the key, with the reason.

@@ -159,7 +159,7 @@ impl<'a> Request<'a> {
             } else if args.is(index, b"limit") && index + 2 < args.len() {
                 (offset, limit) = (args.integer(index + 1)?, args.integer(index + 2)?);
                 index += 2;
-            } else if form.reverse.is_none() && args.is(index, b"rev") {
+            } else if reverse.is_none() && args.is(index, b"rev") {
                 reverse = Some(true);
             } else if by.is_none() && args.is(index, b"bylex") {
                 by = Some(By::Member);

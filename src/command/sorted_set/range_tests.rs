@@ -73,6 +73,8 @@ fn what_is_refused() {
         ("ZRANGEBYSCORE z 0 1 BYSCORE", SYNTAX),
         ("ZRANGEBYSCORE z 0 1 REV", SYNTAX),
         ("ZREVRANGE z 0 1 REV", SYNTAX),
+        ("ZRANGE z 0 1 REV REV", SYNTAX),
+        ("ZRANGE z 0 1 BYSCORE BYSCORE", SYNTAX),
         ("ZRANGESTORE y z 0 1 WITHSCORES", SYNTAX),
         (
             "ZRANGE z 0 1 LIMIT 1 1",

@@ -16,7 +16,7 @@ pub const LINES: &str = "
 8 GEORADIUS geo-key longitude latitude radius (M|KM|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count] (ASC|DESC)
 6 GEORADIUS geo-key longitude latitude radius KM [WITHCOORD] [WITHDIST] [WITHHASH]
 6 GEORADIUS geo-key longitude latitude radius KM [COUNT count ANY] [ASC|DESC]
-3 GEORADIUS geo-key longitude latitude radius KM {(WITHCOORD|WITHDIST|WITHHASH|COUNT count|ANY|ASC|DESC|Bogus|STORE)}+
+3 GEORADIUS geo-key longitude latitude radius KM {(WITHCOORD|WITHDIST|WITHHASH|COUNT count|ANY|ASC|DESC|Bogus)}+
 4 GEORADIUS geo-key longitude latitude radius KM [COUNT count] (STORE key|STOREDIST key)
 4 GEORADIUS_RO geo-key longitude latitude radius KM [ASC|DESC]
 6 GEORADIUSBYMEMBER geo-key member radius (M|KM|KM|FT|MI) [WITHCOORD] [WITHDIST] [COUNT count] (ASC|DESC)

@@ -37,7 +37,9 @@ pub const LINES: &str = "
 8 ZINTER (1 key|2 key key|3 key key key) [AGGREGATE (SUM|MIN|MAX)] [WITHSCORES]
 6 ZINTER 2 key key WEIGHTS score score [AGGREGATE (SUM|MIN|MAX)] [WITHSCORES]
 8 ZDIFF (1 key|2 key key|3 key key key) [WITHSCORES]
-3 (ZUNION|ZINTER|ZDIFF) count key {(WEIGHTS score|AGGREGATE SUM|AGGREGATE Bogus|WITHSCORES|LIMIT count)}+
+1 ZUNION count key {(WEIGHTS score|AGGREGATE SUM|AGGREGATE Bogus|WITHSCORES|LIMIT count)}+
+1 ZINTER count key {(WEIGHTS score|AGGREGATE SUM|AGGREGATE Bogus|WITHSCORES|LIMIT count)}+
+1 ZDIFF count key {(WEIGHTS score|AGGREGATE SUM|AGGREGATE Bogus|WITHSCORES|LIMIT count)}+
 6 ZUNIONSTORE key (1 key|2 key key|3 key key key) [AGGREGATE (SUM|MIN|MAX)]
 4 ZUNIONSTORE key 2 key key WEIGHTS score score
 6 ZINTERSTORE key (1 key|2 key key|3 key key key) [AGGREGATE (SUM|MIN|MAX)]
@@ -47,7 +49,7 @@ pub const LINES: &str = "
 4 ZRANDMEMBER key
 6 ZRANDMEMBER key (0|1|5|-3|100|Bogus) [WITHSCORES|Bogus]
 6 ZSCAN key cursor [MATCH pattern] [COUNT count]
-2 ZSCAN key cursor {(MATCH pattern|COUNT count|TYPE ZSET|NOVALUES|Bogus)}+
+2 ZSCAN key cursor {(MATCH pattern|COUNT count|TYPE ZSET|Bogus)}+
 10 ZADD lex-key 0 member
 10 ZADD lex-key 0 member 0 member 0 member
 6 ZREM lex-key {member}+
@@ -58,7 +60,7 @@ pub const LINES: &str = "
 3 ZREMRANGEBYLEX lex-key member-end member-end
 4 ZRANGESTORE key lex-key member-end member-end BYLEX [LIMIT index count]
 # Sets that are too large for a listpack; no member stands twice.
-1 CONFIG SET zset-max-listpack-entries (16|128)
+1 CONFIG SET ZSET-max-listpack-entries (16|128)
 3 ZADD key 1 Aa 2 Bb 3 Cc 3.5 Dd 4 Ee 5 Ff 5 Gg 5 Hh 6 Ii 7 Jj 8 Kk 9 Ll -1 Mm -2 Nn -3 Oo 0.1 Pp
 3 ZADD key 1 Qq 2 Rr 3 Ss 3.5 Tt 4 Uu 5 Vv 5 Ww 5 Xx 6 Yy 7 Zz 8 1 9 2 -1 3 -2 4 -3 5 0.1 6
 2 ZADD lex-key 0 Aa 0 Bb 0 Cc 0 Dd 0 Ee 0 Ff 0 Gg 0 Hh 0 Ii 0 Jj 0 Kk 0 Ll 0 Mm 0 Nn 0 Oo 0 Pp
