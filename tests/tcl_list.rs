@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 15] = [
+const UNITS: [&str; 16] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
     "unit/type/list-2",
     "unit/type/list-3",
     "unit/type/set",
+    "unit/type/hash-field-expire",
     "unit/keyspace",
     "unit/expire",
     "unit/scan",
