@@ -8,7 +8,7 @@ use crate::keyspace::write::KeyWrite;
 use crate::stdx::limits::FIELD_TIME_MS_MAX;
 use crate::value::hash::{FieldTime, Hash};
 
-use super::{HASH, Names, names, open};
+use super::{HASH, Names, expire_named, names};
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
@@ -156,16 +156,17 @@ impl Condition {
 }
 
 fn expire(context: &mut Context<'_>, unit: Unit, origin: Origin) -> Result<(), CommandError> {
-    let (args, now_ms) = (context.args, context.turn.now_ms);
+    let (args, now_ms, command) = (context.args, context.turn.now_ms, context.command);
+    let (mut key, reply) = context.open(1);
     // The type is looked at before the arguments.
-    context.write(1).collection::<Hash>()?;
+    key.collection::<Hash>()?;
     let base_ms = if origin == Origin::Now { now_ms } else { 0 };
-    let at_ms = expire_at_ms(args, 2, unit, base_ms, context.command)?;
+    let at_ms = expire_at_ms(args, 2, unit, base_ms, command)?;
     let condition = Condition::of(args.get(3));
     let fields_at_argument = if condition.is_some() { 4 } else { 3 };
     let names = fields_at(args, fields_at_argument, "ERR Parameter `numFields` should be greater than 0")?;
     let condition = condition.unwrap_or(Condition::Always);
-    let (mut key, reply) = open(context, names.clone())?;
+    expire_named(&mut key, args, names.clone(), now_ms)?;
     reply.array(names.len());
     if let Some(hash) = key.collection::<Hash>()? {
         hash.add_times();
@@ -214,9 +215,10 @@ pub(super) fn set_time(key: &mut KeyWrite<'_>, field: &[u8], at_ms: i64, now_ms:
 
 fn hpersist(context: &mut Context<'_>) -> Result<(), CommandError> {
     let (args, now_ms) = (context.args, context.turn.now_ms);
-    context.write(1).collection::<Hash>()?;
+    let (mut key, reply) = context.open(1);
+    key.collection::<Hash>()?;
     let names = fields_at(args, 2, NOT_POSITIVE)?;
-    let (mut key, reply) = open(context, names.clone())?;
+    expire_named(&mut key, args, names.clone(), now_ms)?;
     reply.array(names.len());
     let mut hash = key.collection::<Hash>()?;
     let mut is_changed = false;

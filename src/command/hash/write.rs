@@ -111,7 +111,8 @@ fn hsetnx(context: &mut Context<'_>) -> Result<(), CommandError> {
 
 fn hdel(context: &mut Context<'_>) -> Result<(), CommandError> {
     let args = context.args;
-    let (mut key, reply) = open(context, names(args, 2, 1))?;
+    // A field whose time has come is removed, and counted, like any other, as in Redis.
+    let (mut key, reply) = context.open(1);
     let removed = match key.collection::<Hash>()? {
         Some(hash) => args.iter_from(2).filter(|field| hash.remove(field)).count(),
         None => 0,
