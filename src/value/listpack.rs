@@ -223,6 +223,22 @@ fn decode(bytes: &[u8], at: usize) -> Option<(Element<'_>, usize)> {
     })
 }
 
+/// The length of the body of the element at `at`, which must be one.
+#[inline]
+fn body_bytes(bytes: &[u8], at: usize) -> usize {
+    match bytes[at] {
+        0..=0x7f => 1,
+        first @ 0x80..=0xbf => 1 + usize::from(first & 0x3f),
+        0xc0..=0xdf => 2,
+        first @ 0xe0..=0xef => 2 + (usize::from(first & 0x0f) << 8 | usize::from(bytes[at + 1])),
+        0xf0 => 5 + u32::from_le_bytes([bytes[at + 1], bytes[at + 2], bytes[at + 3], bytes[at + 4]]) as usize,
+        0xf1 => 3,
+        0xf2 => 4,
+        0xf3 => 5,
+        _ => 9,
+    }
+}
+
 /// See the file's head.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listpack {
@@ -623,6 +639,19 @@ impl<'a> Iterator for Elements<'a> {
         let (element, body) = self.pack.decoded(self.at);
         self.at += body + back_length_bytes(body);
         Some(element)
+    }
+
+    /// Passes over elements by their lengths.
+    #[inline]
+    fn nth(&mut self, count: usize) -> Option<Element<'a>> {
+        for _ in 0..count {
+            if self.at >= self.pack.end() {
+                return None;
+            }
+            let body = body_bytes(&self.pack.bytes, self.at);
+            self.at += body + back_length_bytes(body);
+        }
+        self.next()
     }
 }
 

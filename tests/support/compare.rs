@@ -20,6 +20,8 @@ pub enum Tolerance {
     SameType,
     /// Maps (or RESP2 lists of pairs) in which these fields may differ.
     ExceptFields(&'static [&'static str]),
+    /// Lists of such maps.
+    EachExceptFields(&'static [&'static str]),
     /// Lists of lists, in which this item of each may differ if both are integers that are not negative.
     ExceptItem(usize),
 }
@@ -178,6 +180,16 @@ pub const ALLOWANCES: &[Allowance] = &[
         "how long an entry has been pending is read at different moments",
     ),
     rule(
+        &["XGROUP", "CREATECONSUMER"],
+        Tolerance::SameType,
+        "a consumer that only asked for entries, and got none, exists since 7.2",
+    ),
+    rule(
+        &["XINFO", "GROUPS"],
+        Tolerance::EachExceptFields(&["consumers"]),
+        "likewise",
+    ),
+    rule(
         &["HELLO"],
         Tolerance::ExceptFields(&["server", "version", "id"]),
         "they are different servers",
@@ -302,6 +314,10 @@ pub fn within(tolerance: Tolerance, ours: &Value, theirs: &Value) -> bool {
             }
             _ => false,
         },
+        (Tolerance::EachExceptFields(fields), Value::Array(a), Value::Array(b)) => {
+            let alike = |(a, b)| within(Tolerance::ExceptFields(fields), a, b);
+            a.len() == b.len() && a.iter().zip(b).all(alike)
+        }
         (Tolerance::ExceptItem(except), Value::Array(a), Value::Array(b)) => {
             let may_differ = |at: usize, a: &Value, b: &Value| {
                 at == except && matches!((a, b), (Value::Integer(0..), Value::Integer(0..)))

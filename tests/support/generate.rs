@@ -40,7 +40,7 @@ pub const KEYS: &[&[u8]] = &[
 /// The keys at which stream commands meet.
 const STREAM_KEYS: &[&[u8]] = &[b"stream:1", b"stream:2", b"stream:3", b"stream:4"];
 
-/// IDs at which parsers break, and one far in the past; none that ends a stream.
+/// IDs at which parsers break, and one far in the past; none that ends a stream, and not `+`, which XREAD knows since 7.4.
 const ODD_IDS: &[&str] = &[
     "0-0",
     "0-1",
@@ -48,7 +48,6 @@ const ODD_IDS: &[&str] = &[
     "18446744073709551616",
     "18446744073709551616-1",
     "-",
-    "+",
     "-1",
     "1-",
     "1-x",

@@ -4,9 +4,8 @@
 //! Every pending entry stands once in its group with its data and once in the consumer it was delivered to, by its ID;
 //! both change together, here only. Consumers are numbered; a number is used again once its consumer is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::id::StreamId;
+use super::id_map::IdMap;
 use super::log::Log;
 
 /// The number of a consumer in its group.
@@ -32,7 +31,7 @@ pub struct Consumer {
     pub seen_ms: i64,
     /// When it last got something; -1 for never.
     pub active_ms: i64,
-    pending: BTreeSet<StreamId>,
+    pending: IdMap<()>,
 }
 
 impl Consumer {
@@ -42,13 +41,13 @@ impl Consumer {
     }
 
     /// IDs of what it has not acknowledged, in order.
-    pub fn pending_ids(&self) -> impl ExactSizeIterator<Item = StreamId> + '_ {
-        self.pending.iter().copied()
+    pub fn pending_ids(&self) -> impl Iterator<Item = StreamId> + '_ {
+        self.pending.iter().map(|(id, ())| id)
     }
 
     /// The same from an ID on.
     pub fn pending_ids_from(&self, start: StreamId) -> impl Iterator<Item = StreamId> + '_ {
-        self.pending.range(start..).copied()
+        self.pending.iter_from(start).map(|(id, ())| id)
     }
 
     /// Number of entries it has not acknowledged.
@@ -65,7 +64,7 @@ pub struct Group {
     pub last_id: StreamId,
     /// How many entries were added up to that one, where it is known.
     pub entries_read: Option<u64>,
-    pending: BTreeMap<StreamId, Pending>,
+    pending: IdMap<Pending>,
     consumers: Vec<Option<Box<Consumer>>>,
     /// The consumers' numbers in the order of their names.
     by_name: Vec<u32>,
@@ -78,7 +77,7 @@ impl Group {
             name: name.into(),
             last_id,
             entries_read,
-            pending: BTreeMap::new(),
+            pending: IdMap::default(),
             consumers: Vec::new(),
             by_name: Vec::new(),
         }
@@ -125,7 +124,7 @@ impl Group {
     /// Creates a consumer; none when there is one of this name.
     pub fn create_consumer(&mut self, name: &[u8], now_ms: i64) -> Option<ConsumerIndex> {
         let place = self.place_of(name).err()?;
-        let consumer = Consumer { name: name.into(), seen_ms: now_ms, active_ms: -1, pending: BTreeSet::new() };
+        let consumer = Consumer { name: name.into(), seen_ms: now_ms, active_ms: -1, pending: IdMap::default() };
         let has_free = self.by_name.len() < self.consumers.len();
         let free = if has_free { self.consumers.iter().position(Option::is_none) } else { None };
         let number = free.unwrap_or(self.consumers.len());
@@ -143,7 +142,7 @@ impl Group {
             self.by_name.remove(place);
         }
         let Some(consumer) = self.consumers[index.0 as usize].take() else { return 0 };
-        for id in &consumer.pending {
+        for (id, ()) in consumer.pending.iter() {
             self.pending.remove(id);
         }
         consumer.pending.len()
@@ -173,17 +172,17 @@ impl Group {
 
     /// What is pending of an entry.
     pub fn pending(&self, id: StreamId) -> Option<Pending> {
-        self.pending.get(&id).copied()
+        self.pending.get(id)
     }
 
     /// All that is pending, in order.
-    pub fn all_pending(&self) -> impl ExactSizeIterator<Item = (StreamId, Pending)> + DoubleEndedIterator + '_ {
-        self.pending.iter().map(|(id, pending)| (*id, *pending))
+    pub fn all_pending(&self) -> impl DoubleEndedIterator<Item = (StreamId, Pending)> + '_ {
+        self.pending.iter()
     }
 
     /// The same from an ID on.
     pub fn pending_from(&self, start: StreamId) -> impl Iterator<Item = (StreamId, Pending)> + '_ {
-        self.pending.range(start..).map(|(id, pending)| (*id, *pending))
+        self.pending.iter_from(start)
     }
 
     /// An entry is pending from now on for this consumer, as `pending` says, and for no other one.
@@ -191,16 +190,16 @@ impl Group {
         let before = self.pending.insert(id, pending).map(|before| before.consumer);
         if before != Some(pending.consumer) {
             if let Some(before) = before {
-                self.consumer_mut(before).pending.remove(&id);
+                self.consumer_mut(before).pending.remove(id);
             }
-            self.consumer_mut(pending.consumer).pending.insert(id);
+            self.consumer_mut(pending.consumer).pending.insert(id, ());
         }
     }
 
     /// An entry is not pending any more; false when it was not.
     pub fn acknowledge(&mut self, id: StreamId) -> bool {
-        let Some(pending) = self.pending.remove(&id) else { return false };
-        self.consumer_mut(pending.consumer).pending.remove(&id);
+        let Some(pending) = self.pending.remove(id) else { return false };
+        self.consumer_mut(pending.consumer).pending.remove(id);
         true
     }
 
@@ -215,8 +214,8 @@ impl Group {
     ) {
         let Group { pending, consumers, .. } = self;
         let Some(consumer) = consumers[index.0 as usize].as_deref() else { return };
-        for id in consumer.pending.range(start..) {
-            let Some(counts) = deliver(*id) else { return };
+        for (id, ()) in consumer.pending.iter_from(start) {
+            let Some(counts) = deliver(id) else { return };
             if let Some(pending) = pending.get_mut(id).filter(|_| counts) {
                 pending.delivered_ms = now_ms;
                 pending.deliveries = pending.deliveries.wrapping_add(1);
@@ -226,37 +225,34 @@ impl Group {
 
     // ---- memory ----
 
-    /// Bytes of memory it takes, about: names of consumers count as short ones.
+    /// Bytes of memory it takes, about: names of consumers count as short ones, what is pending as evenly spread.
     pub(super) fn memory_bytes(&self) -> usize {
-        const CONSUMER_BYTES: usize = 128;
-        size_of::<Group>()
-            + self.name.len()
-            + self.by_name.len() * CONSUMER_BYTES
-            + self.pending.len() * super::PENDING_BYTES
+        const CONSUMER_BYTES: usize = 160;
+        let in_consumers = self.pending.len() * size_of::<StreamId>();
+        let of_consumers = self.by_name.len() * CONSUMER_BYTES;
+        size_of::<Group>() + self.name.len() + self.pending.memory_bytes() + in_consumers + of_consumers
     }
 
     /// How many allocations dropping it frees, about.
     pub(super) fn allocations(&self) -> usize {
-        // Leaves of both trees hold six entries or more.
-        4 + 2 * self.by_name.len() + self.pending.len() / 3
+        4 + 3 * self.by_name.len() + 2 * self.pending.chunks_count()
     }
 
     /// Frees about so many allocations; false when little is left.
     pub(super) fn free_slice(&mut self, allocations: usize) -> bool {
-        // Leaves of the trees hold six entries or more.
-        let mut budget = allocations * 6;
+        let mut budget = allocations;
         self.by_name = Vec::new();
         while budget > 0 {
-            if self.pending.pop_first().is_some() {
+            if self.pending.free_chunk() {
                 budget -= 1;
                 continue;
             }
             let Some(last) = self.consumers.last_mut() else { return false };
-            if last.as_mut().and_then(|consumer| consumer.pending.pop_first()).is_some() {
+            if last.as_mut().is_some_and(|consumer| consumer.pending.free_chunk()) {
                 budget -= 1;
             } else {
                 self.consumers.pop();
-                budget = budget.saturating_sub(12);
+                budget = budget.saturating_sub(2);
             }
         }
         true

@@ -1,11 +1,12 @@
 //! `Stream`: a stream is its log of entries and its consumer groups.
 //!
-//! `id` IDs; `node` entries packed as Redis packs them; `log` the nodes in order; `group` who has read what; `load` streams
-//! from files. A stream lives on when its last entry is gone, since it remembers its last ID and its groups. Called by
+//! `id` IDs; `node` entries packed as Redis packs them; `log` the nodes in order; `group` who has read what; `id_map` what is
+//! pending; `load` streams from files. A stream lives on when its last entry is gone, since it remembers its last ID and its groups. Called by
 //! `keyspace/`, by the stream commands, and by whoever writes and reads RDB files.
 
 pub mod group;
 pub mod id;
+mod id_map;
 pub mod load;
 pub mod log;
 mod node;
@@ -19,8 +20,6 @@ pub use node::Entry;
 
 /// Bytes of memory one node takes in the index: leaves of the tree are six of eleven full when nodes come in order.
 const NODE_INDEX_BYTES: usize = 80;
-/// Bytes of memory one pending entry takes, in the group and in its consumer.
-const PENDING_BYTES: usize = 112;
 
 /// See the file's head. One pointer, so that values of other types stay small.
 #[derive(Clone, Debug, Default)]
