@@ -18,6 +18,7 @@ pub mod error;
 pub mod geo;
 pub mod hash;
 pub mod help;
+pub mod hyperloglog;
 pub mod info;
 pub mod introspect;
 pub mod key;

@@ -25,6 +25,7 @@ const FAMILIES: &[&[Command]] = &[
     super::hash::read::COMMANDS,
     super::hash::scan::COMMANDS,
     super::hash::write::COMMANDS,
+    super::hyperloglog::COMMANDS,
     super::introspect::COMMANDS,
     super::key::COMMANDS,
     super::key::database::COMMANDS,
