@@ -60,6 +60,8 @@ const FAMILIES: &[&[Command]] = &[
     super::stream::pending::COMMANDS,
     super::stream::range::COMMANDS,
     super::stream::read::COMMANDS,
+    super::string::compare::COMMANDS,
+    super::transaction::COMMANDS,
     super::string::edit::COMMANDS,
     super::string::lcs::COMMANDS,
     super::string::number::COMMANDS,
