@@ -61,7 +61,6 @@ const FAMILIES: &[&[Command]] = &[
     super::stream::range::COMMANDS,
     super::stream::read::COMMANDS,
     super::string::compare::COMMANDS,
-    super::transaction::COMMANDS,
     super::string::edit::COMMANDS,
     super::string::lcs::COMMANDS,
     super::string::number::COMMANDS,
