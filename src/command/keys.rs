@@ -107,10 +107,10 @@ fn after_keyword(args: Args<'_>, word: &str, start_from: i32) -> Option<usize> {
 
 /// Visits the keys of a request as far as they can be told: specifications that do not fit are left out, and the handler
 /// will refuse such a request. This is the router's view. A row's own finder is asked where the specifications are not
-/// complete, and where they look for a word, which may stand elsewhere too (as the name of a group, say).
+/// complete or tell nothing, and where they look for a word, which may stand elsewhere too (as the name of a group, say).
 #[inline]
 pub fn visit_keys(command: &Command, args: Args<'_>, mut visit: impl FnMut(usize)) {
-    let is_unsure = |spec: &KeySpec| spec.has("incomplete") || matches!(spec.begin, BeginSearch::Keyword(..));
+    let is_unsure = |spec: &KeySpec| spec.has("incomplete") || matches!(spec.begin, BeginSearch::Keyword(..) | BeginSearch::Unknown);
     if let (Some(find), true) = (command.find_keys, command.keys.iter().any(is_unsure)) {
         find(args, &mut |key| visit(key.argument));
         return;
