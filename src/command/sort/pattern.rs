@@ -3,7 +3,6 @@
 
 use crate::command::context::Context;
 use crate::command::string::reply_string;
-use crate::keyspace::entry::StringValue;
 use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
 use crate::value::hash::Hash;
 
@@ -76,10 +75,9 @@ impl<'a> Pattern<'a> {
             let key = context.keyspaces.key(&name);
             let (database, turn) = (context.database, context.turn);
             let value = context.keyspaces.of(&key).read_string(database, &key, turn);
-            // The reply of what is no string is none yet.
-            match value.filter(|value| !matches!(value, StringValue::Other)) {
-                Some(value) if reply_string(context.reply, value).is_ok() => {}
-                _ => context.reply.null(),
+            // What is no string writes nothing.
+            if value.is_none_or(|value| reply_string(context.reply, value).is_err()) {
+                context.reply.null();
             }
             return;
         }

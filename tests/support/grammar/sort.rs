@@ -5,6 +5,7 @@
 pub const LINES: &str = "
 6 RPUSH numbers {index}+
 2 SADD numbers {index}+
+2 ZADD numbers {score index}+
 2 LPOP numbers
 1 DEL numbers
 3 SET weight index
