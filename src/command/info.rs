@@ -19,6 +19,7 @@ use crate::stats::server::{REDIS_VERSION, RINGFORT_VERSION, ServerFacts};
 use crate::stdx::limits::CRON_ROUNDS_PER_SECOND;
 
 use super::context::Context;
+use super::memory::Figures;
 use super::table::{Row, TABLE};
 
 /// A section: the names that ask for it, its heading, whether INFO without arguments shows it, and what writes it.
@@ -243,21 +244,16 @@ fn percent(part: u64, whole: u64) -> String {
 }
 
 fn memory_section(page: &mut Page, facts: &Facts<'_>) {
-    let used = memory::used_bytes() as u64;
-    let peak = memory::peak_bytes() as u64;
-    let rss = facts.server.samples.rss_bytes.load(Relaxed);
-    let heap = facts.server.samples.rss_anonymous_bytes.load(Relaxed);
-    let startup = facts.server.memory_startup_bytes.load(Relaxed) as u64;
-    let clients = facts.server.sum(|core| core.clients_bytes.get());
-    let overhead = (startup + facts.table_bytes as u64 + clients).min(used);
+    let figures = Figures::of(facts.server, facts.table_bytes as u64);
+    let Figures { used, peak, startup, clients, overhead, resident: rss, heap } = figures;
     page.size("used_memory", used);
     page.size("used_memory_rss", rss);
     page.size("used_memory_peak", peak);
     page.line("used_memory_peak_perc", percent(used, peak));
     page.line("used_memory_overhead", overhead);
     page.line("used_memory_startup", startup);
-    page.line("used_memory_dataset", used - overhead);
-    page.line("used_memory_dataset_perc", percent(used - overhead, used.saturating_sub(startup)));
+    page.line("used_memory_dataset", figures.dataset());
+    page.line("used_memory_dataset_perc", percent(figures.dataset(), figures.net()));
     page.line("allocator_allocated", used);
     page.line("allocator_active", heap);
     page.line("allocator_resident", heap);
@@ -277,14 +273,14 @@ fn memory_section(page: &mut Page, facts: &Facts<'_>) {
     page.size("used_memory_scripts", 0);
     page.size("maxmemory", facts.config.get_u64(crate::param!("maxmemory")));
     page.line("maxmemory_policy", facts.config.get_word(crate::param!("maxmemory-policy")));
-    for (name, whole, part) in [
-        ("allocator_frag", heap, used),
-        ("allocator_rss", heap, heap),
-        ("rss_overhead", rss, heap),
-        ("mem_fragmentation", rss, used),
+    for (name, excess) in [
+        ("allocator_frag", figures.allocator_fragmentation()),
+        ("allocator_rss", figures.allocator_resident()),
+        ("rss_overhead", figures.resident_overhead()),
+        ("mem_fragmentation", figures.fragmentation()),
     ] {
-        let _ = write!(page.text, "{name}_ratio:{:.2}\r\n", whole as f64 / part.max(1) as f64);
-        let _ = write!(page.text, "{name}_bytes:{}\r\n", whole as i64 - part as i64);
+        let _ = write!(page.text, "{name}_ratio:{:.2}\r\n", excess.ratio());
+        let _ = write!(page.text, "{name}_bytes:{}\r\n", excess.bytes());
     }
     page.zeros(&[
         "mem_not_counted_for_evict",

@@ -79,7 +79,8 @@ impl KeySpec {
                 let at = begin + count_index;
                 let number = if at < count { number::parse_i64(args.get(at)) } else { None }.ok_or(Unfitting)?;
                 let first = begin + first_key;
-                (first, (first as i64).saturating_add(number), step)
+                let end = number.saturating_sub(1).saturating_mul(step as i64).saturating_add(first as i64 + 1);
+                (first, end, step)
             }
             FindKeys::Unknown => return Err(Unfitting),
         };
@@ -106,10 +107,10 @@ fn after_keyword(args: Args<'_>, word: &str, start_from: i32) -> Option<usize> {
 
 /// Visits the keys of a request as far as they can be told: specifications that do not fit are left out, and the handler
 /// will refuse such a request. This is the router's view. A row's own finder is asked where the specifications are not
-/// complete, and where they look for a word, which may stand elsewhere too (as the name of a group, say).
+/// complete or tell nothing, and where they look for a word, which may stand elsewhere too (as the name of a group, say).
 #[inline]
 pub fn visit_keys(command: &Command, args: Args<'_>, mut visit: impl FnMut(usize)) {
-    let is_unsure = |spec: &KeySpec| spec.has("incomplete") || matches!(spec.begin, BeginSearch::Keyword(..));
+    let is_unsure = |spec: &KeySpec| spec.has("incomplete") || matches!(spec.begin, BeginSearch::Keyword(..) | BeginSearch::Unknown);
     if let (Some(find), true) = (command.find_keys, command.keys.iter().any(is_unsure)) {
         find(args, &mut |key| visit(key.argument));
         return;
@@ -190,6 +191,7 @@ mod tests {
     #[test]
     fn specifications() {
         const COUNTED: FindKeys = FindKeys::KeyNumber { count_index: 0, first_key: 1, step: 1 };
+        const PAIRS: FindKeys = FindKeys::KeyNumber { count_index: 0, first_key: 1, step: 2 };
         let table: &[(KeySpec, &str, Option<&[usize]>)] = &[
             (spec(BeginSearch::Index(1), range(0, 1, 0)), "get a", Some(&[1])),
             (spec(BeginSearch::Index(1), range(0, 1, 0)), "get", None),
@@ -202,6 +204,9 @@ mod tests {
             (spec(BeginSearch::Index(1), range(-2, 1, 0)), "blpop 0", None),
             (spec(BeginSearch::Index(1), range(-9, 1, 0)), "blpop a b 0", None),
             (spec(BeginSearch::Index(1), COUNTED), "lmpop 2 a b LEFT", Some(&[2, 3])),
+            (spec(BeginSearch::Index(1), PAIRS), "msetex 2 a 1 b 2 EX 5", Some(&[2, 4])),
+            (spec(BeginSearch::Index(1), PAIRS), "msetex 2 a 1 b", Some(&[2, 4])),
+            (spec(BeginSearch::Index(1), PAIRS), "msetex 2 a 1", None),
             (spec(BeginSearch::Index(1), COUNTED), "lmpop 3 a b", None),
             (spec(BeginSearch::Index(1), COUNTED), "lmpop 0 a b", None),
             (spec(BeginSearch::Index(1), COUNTED), "lmpop -1 a b", None),

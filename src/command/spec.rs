@@ -62,6 +62,13 @@ pub enum Run {
     Keyed(KeyedHandler),
     /// As `Keyed` when one shard has all its keys, else every shard does its part between two phases.
     Scatter(Scatter),
+    /// As `Keyed`, but with all keyspaces in hand when the request may reach keys that cannot be told before (SORT).
+    KeyedOrAllShards {
+        /// Tells from the arguments whether it may.
+        needs_all: fn(super::args::Args<'_>) -> bool,
+        /// Runs with the one or the others.
+        handler: KeyedHandler,
+    },
     /// With all keyspaces in hand.
     AllShards(KeyedHandler),
     /// With the keyspace that the handler's cursor or argument names: `pick` tells the shard.

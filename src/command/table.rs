@@ -25,6 +25,7 @@ const FAMILIES: &[&[Command]] = &[
     super::hash::read::COMMANDS,
     super::hash::scan::COMMANDS,
     super::hash::write::COMMANDS,
+    super::hyperloglog::COMMANDS,
     super::introspect::COMMANDS,
     super::key::COMMANDS,
     super::key::database::COMMANDS,
@@ -40,11 +41,13 @@ const FAMILIES: &[&[Command]] = &[
     super::list::push::COMMANDS,
     super::list::read::COMMANDS,
     super::list::transfer::COMMANDS,
+    super::memory::COMMANDS,
     super::server::COMMANDS,
     super::set::change::COMMANDS,
     super::set::combine::COMMANDS,
     super::set::random::COMMANDS,
     super::set::read::COMMANDS,
+    super::sort::COMMANDS,
     super::sorted_set::add::COMMANDS,
     super::sorted_set::combine::COMMANDS,
     super::sorted_set::pop::COMMANDS,
@@ -59,6 +62,7 @@ const FAMILIES: &[&[Command]] = &[
     super::stream::pending::COMMANDS,
     super::stream::range::COMMANDS,
     super::stream::read::COMMANDS,
+    super::string::compare::COMMANDS,
     super::string::edit::COMMANDS,
     super::string::lcs::COMMANDS,
     super::string::number::COMMANDS,
@@ -97,7 +101,7 @@ pub const fn check(rows: &[Command]) {
         assert!(!row.summary.is_empty(), "a row says what it does");
         assert!(!(row.flags.has(Flags::WRITE) && row.flags.has(Flags::READONLY)), "a command writes or only reads");
         assert!(!(matches!(row.run, Run::Container) && row.subcommands.is_empty()), "a container has subcommands");
-        if let Run::Keyed(_) | Run::Scatter(_) = row.run {
+        if let Run::Keyed(_) | Run::Scatter(_) | Run::KeyedOrAllShards { .. } = row.run {
             assert!(!row.keys.is_empty(), "a keyed command says where its keys are");
         }
         check(row.subcommands);

@@ -213,7 +213,10 @@ impl Harness {
             wait: None,
         };
         match &row.command.run {
-            Run::Keyed(handler) | Run::AllShards(handler) | Run::OneShard { handler, .. } => handler(&mut context),
+            Run::Keyed(handler)
+            | Run::AllShards(handler)
+            | Run::OneShard { handler, .. }
+            | Run::KeyedOrAllShards { handler, .. } => handler(&mut context),
             Run::Scatter(scattered) => scatter::run_whole(scattered, &mut context),
             Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => panic!("{} writes no reply here", row.full_name),
         }

@@ -110,6 +110,11 @@ impl Database {
         self.keys.memory_bytes() + self.expires.memory_bytes() + self.field_expires.memory_bytes()
     }
 
+    /// Those of them that hold keys with an expiry.
+    pub fn expires_table_bytes(&self) -> usize {
+        self.expires.memory_bytes()
+    }
+
     fn find(&self, key: &Key<'_>) -> Option<EntryPointer> {
         let found = self.keys.find(key.hash, |at| {
             // SAFETY: the table only holds pointers of live entries of this database.

@@ -30,6 +30,8 @@ pub fn route(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
         Run::AllShards(_) => Route::Shards(all_shards(hasher.shards())),
         Run::OneShard { pick, .. } => Route::Shard { shard: pick(&args, hasher.shards()), hash: 0 },
         Run::Keyed(_) | Run::Scatter(_) => keyed(row, args, hasher),
+        Run::KeyedOrAllShards { needs_all, .. } if needs_all(args) => Route::Shards(all_shards(hasher.shards())),
+        Run::KeyedOrAllShards { .. } => keyed(row, args, hasher),
     }
 }
 

@@ -61,7 +61,10 @@ pub fn write_error(reply: &mut crate::resp::reply::Reply, error: &CommandError, 
 
 fn run(row: &'static Row, context: &mut Context<'_>) -> Result<(), CommandError> {
     match &row.command.run {
-        Run::Keyed(handler) | Run::AllShards(handler) | Run::OneShard { handler, .. } => handler(context),
+        Run::Keyed(handler)
+        | Run::AllShards(handler)
+        | Run::OneShard { handler, .. }
+        | Run::KeyedOrAllShards { handler, .. } => handler(context),
         Run::Scatter(row) => scatter::run_whole(row, context),
         Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => {
             unreachable!("these have no keyspace to run with")

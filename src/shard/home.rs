@@ -436,5 +436,8 @@ impl Exchange {
 
 /// Whether a row's command can be sent to a single shard as a batch.
 pub fn is_batchable(row: &Row) -> bool {
-    matches!(row.command.run, Run::Keyed(_) | Run::Scatter(_) | Run::OneShard { .. })
+    matches!(
+        row.command.run,
+        Run::Keyed(_) | Run::Scatter(_) | Run::OneShard { .. } | Run::KeyedOrAllShards { .. }
+    )
 }

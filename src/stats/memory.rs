@@ -82,6 +82,20 @@ pub fn reset_peak() {
     PEAK.store(0, Ordering::Relaxed);
 }
 
+/// Gives pages that the calling thread's heap does not use back to the system. Without being asked the heap does so too, a few
+/// milliseconds after they became unused.
+pub fn purge() {
+    #[cfg(not(system_allocator))]
+    {
+        unsafe extern "C" {
+            /// Mimalloc's own, which its crate links in and does not show.
+            fn mi_collect(force: bool);
+        }
+        // SAFETY: declared as in mimalloc.h; it may be called with any flag, at any time, from any thread.
+        unsafe { mi_collect(true) };
+    }
+}
+
 /// The cells that threads use.
 fn given() -> &'static [Balance] {
     &BALANCES[..GIVEN.load(Ordering::Relaxed).min(MEMORY_CELLS)]

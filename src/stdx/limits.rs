@@ -208,3 +208,6 @@ pub const LISTPACK_BYTES_MAX: usize = 1 << 30;
 pub const SAMPLE_DRAWS_PER_MEMBER_MAX: usize = 64;
 /// Bytes of one node of a stream, and of the fields and values of one entry. Beyond: a new node; "Elements are too large to be stored".
 pub const STREAM_NODE_BYTES_MAX: usize = 1 << 30;
+
+/// Elements that PFSELFTEST adds. A tenth of Redis': the core that runs it serves nobody else meanwhile.
+pub const HYPERLOGLOG_TEST_ELEMENTS: u64 = 1_000_000;

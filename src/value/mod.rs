@@ -7,6 +7,7 @@ pub mod object;
 pub mod bits;
 pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod intset;
 pub mod lcs;
 pub mod list;

@@ -39,6 +39,9 @@ pub const SET_ENCODINGS: Tolerance = Tolerance::Texts(&[("listpack", "hashtable"
 /// The same of lists: since 7.2 short ones are listpacks.
 pub const LIST_ENCODINGS: Tolerance = Tolerance::Texts(&[("listpack", "quicklist")]);
 
+/// The same of sorted sets: redis-server gives up the small form of one that SORT looks at.
+pub const SORTED_SET_ENCODINGS: Tolerance = Tolerance::Texts(&[("listpack", "skiplist")]);
+
 /// Clocks of the two servers are read at different moments, and this machine may be busy in between.
 const SECONDS_APART_MAX: i64 = 5;
 
@@ -93,8 +96,8 @@ pub const ALLOWANCES: &[Allowance] = &[
     ),
     rule(
         &["OBJECT", "ENCODING"],
-        Tolerance::Texts(&[("listpack", "hashtable"), ("listpack", "quicklist")]),
-        "small sets and lists, as said there; CompareState knows the type and is exact for the others",
+        Tolerance::Texts(&[("listpack", "hashtable"), ("listpack", "quicklist"), ("listpack", "skiplist")]),
+        "small sets, lists and sorted sets, as said there; CompareState knows the type and is exact for the others",
     ),
     rule(
         &["SMEMBERS"],

@@ -1,7 +1,7 @@
 //! Two servers side by side: every move is made on both, and their replies and states are compared.
 
 use super::client::Client;
-use super::compare::{LIST_ENCODINGS, SET_ENCODINGS, Tolerance, agree, within};
+use super::compare::{LIST_ENCODINGS, SET_ENCODINGS, SORTED_SET_ENCODINGS, Tolerance, agree, within};
 use super::generate::{CONNECTIONS, DATABASES, Move, Request};
 use super::server::{Server, Target};
 use super::text::command_line;
@@ -268,6 +268,7 @@ impl Duel {
             let encodings = match &kind[..] {
                 b"list" => Some(LIST_ENCODINGS),
                 b"set" => Some(SET_ENCODINGS),
+                b"zset" => Some(SORTED_SET_ENCODINGS),
                 _ => None,
             };
             questions.push((with_key(&["OBJECT", "ENCODING"], key, &[]), encodings));

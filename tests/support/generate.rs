@@ -165,6 +165,15 @@ const ODD_PLACES: &[&str] = &["-1", "#-1", "#", "#abc", "4294967296", "#42949672
 const LEX_KEYS: &[&[u8]] = &[b"lex:1", b"lex:2", b"lex:3"];
 
 const GEO_KEYS: &[&[u8]] = &[b"geo:1", b"geo:2", b"geo:3", b"geo:4"];
+/// The keys of HyperLogLogs.
+const SKETCHES: &[&[u8]] = &[b"sketch:1", b"sketch:2", b"sketch:3", b"{tag}sketch"];
+
+/// The keys of numbers that are sorted.
+const NUMBERS: &[&[u8]] = &[b"numbers:1", b"numbers:2", b"{tag}numbers"];
+
+const SORT_KEYS: &[&[u8]] = &[b"w:*", b"w:*", b"w:*", b"w:*0", b"none:*", b"w:*->a"];
+
+const SORT_PATTERNS: &[&[u8]] = &[b"#", b"a", b"", b"#*", b"*", b"key:*", b"{tag}*", b"*->a", b"key:*->1", b"*->*", b"w:*"];
 
 const NAMES: &[&[u8]] = &[b"worker", b"a:b-c", b"", b"with space", b"line\n", b"\xff"];
 
@@ -422,6 +431,11 @@ impl Generator {
             Kind::Latitude => self.degrees(85),
             Kind::Radius if self.rng.chance(20) => self.mostly(60, 0..50_000, &["0", "-1", "0.001", "inf", "abc", "1e300"]),
             Kind::Radius => self.mostly(97, 0..3000, &["0", "20000"]),
+            Kind::Sketch => self.rng.pick(SKETCHES).to_vec(),
+            Kind::Numbers => self.rng.pick(NUMBERS).to_vec(),
+            Kind::Weight => [&b"w:"[..], &self.small(0..30)].concat(),
+            Kind::SortKey => self.rng.pick(SORT_KEYS).to_vec(),
+            Kind::SortPattern => self.rng.pick(SORT_PATTERNS).to_vec(),
             Kind::Name => self.rng.pick(NAMES).to_vec(),
             Kind::StreamKey if self.rng.chance(92) => self.rng.pick(STREAM_KEYS).to_vec(),
             Kind::StreamKey => self.rng.pick(KEYS).to_vec(),

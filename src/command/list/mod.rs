@@ -39,7 +39,7 @@ const OUT_OF_RANGE: CommandError =
 
 /// How much goes into the nodes of a list now.
 #[inline]
-fn limits(context: &Context<'_>) -> Limits {
+pub fn limits(context: &Context<'_>) -> Limits {
     Limits {
         node: context.config.get_i64(crate::param!("list-max-listpack-size")) as i32,
         plain_bytes_min: context.server.list_plain_bytes_min.load(Relaxed),

@@ -1,8 +1,9 @@
 //! The string family: one file per kind of command, rows beside their handlers.
 //!
-//! `read` GET and its kin; `write` SET and its kin; `edit` APPEND and SETRANGE; `number` the counters; `several` MGET and
+//! `read` GET and its kin; `write` SET and its kin; `compare` what compares values first (DIGEST, DELEX, DELIFEQ); `edit` APPEND and SETRANGE; `number` the counters; `several` MGET and
 //! MSET; `lcs` LCS; `options` the words SET and GETEX share. What other families need of strings stands here.
 
+pub mod compare;
 pub mod edit;
 pub mod lcs;
 pub mod number;

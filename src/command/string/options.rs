@@ -1,7 +1,10 @@
-//! The options that SET and GETEX share: which lifetime a key shall have, and under which condition it is set.
+//! The options that SET, MSETEX and GETEX share: which lifetime a key shall have, and under which condition it is set.
 
 use crate::command::args::Args;
 use crate::command::error::CommandError;
+use crate::keyspace::write::Expiry;
+
+use super::compare::Comparison;
 
 /// How an expiry is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub(super) enum Condition {
     Absent,
     /// XX: the key must exist.
     Present,
+    /// IFEQ and its kin: the value must compare so with the argument at the index.
+    Compares(Comparison, usize),
 }
 
 /// All options of SET.
@@ -49,13 +54,16 @@ pub(super) struct SetOptions {
 }
 
 impl Condition {
-    /// Whether a key may be set that does or does not exist.
-    pub(super) fn allows(self, exists: bool) -> bool {
-        match self {
-            Condition::Always => true,
-            Condition::Absent => !exists,
-            Condition::Present => exists,
-        }
+    /// The condition when the argument at `at` is NX or XX; they may be repeated, but not contradict each other.
+    fn and_existence(self, args: Args<'_>, at: usize) -> Option<Condition> {
+        let named = if args.is(at, b"nx") {
+            Condition::Absent
+        } else if args.is(at, b"xx") {
+            Condition::Present
+        } else {
+            return None;
+        };
+        (self == Condition::Always || self == named).then_some(named)
     }
 }
 
@@ -65,21 +73,52 @@ impl SetOptions {
         let mut options = SetOptions { condition: Condition::Always, get: false, lifetime: Lifetime::Unsaid };
         let mut at = 3;
         while at < args.len() {
-            if args.is(at, b"nx") && options.condition != Condition::Present {
-                options.condition = Condition::Absent;
-            } else if args.is(at, b"xx") && options.condition != Condition::Absent {
-                options.condition = Condition::Present;
-            } else if args.is(at, b"get") {
+            if args.is(at, b"get") {
                 options.get = true;
-            } else if args.is(at, b"keepttl") && matches!(options.lifetime, Lifetime::Unsaid | Lifetime::Keep) {
-                options.lifetime = Lifetime::Keep;
-            } else {
-                options.lifetime = options.lifetime.and_time(args, at)?;
                 at += 1;
+            } else if let Some(comparison) = Comparison::named(args, at)
+                && options.condition == Condition::Always
+                && at + 1 < args.len()
+            {
+                options.condition = Condition::Compares(comparison, at + 1);
+                at += 2;
+            } else {
+                at += options.read_one(args, at)?;
             }
-            at += 1;
         }
         Ok(options)
+    }
+
+    /// Reads MSETEX's arguments from `at` on: those of SET without GET and comparisons.
+    pub(super) fn parse_several(args: Args<'_>, mut at: usize) -> Result<SetOptions, CommandError> {
+        let mut options = SetOptions { condition: Condition::Always, get: false, lifetime: Lifetime::Unsaid };
+        while at < args.len() {
+            at += options.read_one(args, at)?;
+        }
+        Ok(options)
+    }
+
+    /// Reads NX, XX, KEEPTTL or a time, and returns how many arguments that were.
+    fn read_one(&mut self, args: Args<'_>, at: usize) -> Result<usize, CommandError> {
+        if let Some(condition) = self.condition.and_existence(args, at) {
+            self.condition = condition;
+            return Ok(1);
+        }
+        if args.is(at, b"keepttl") && matches!(self.lifetime, Lifetime::Unsaid | Lifetime::Keep) {
+            self.lifetime = Lifetime::Keep;
+            return Ok(1);
+        }
+        self.lifetime = self.lifetime.and_time(args, at)?;
+        Ok(2)
+    }
+
+    /// What shall become of the expiry, by the clock of the command.
+    pub(super) fn expiry(&self, args: Args<'_>, now_ms: i64, command: &'static str) -> Result<Expiry, CommandError> {
+        Ok(match self.lifetime {
+            Lifetime::Until(unit, index) => Expiry::At(unit.expire_at_ms(args, index, now_ms, command)?),
+            Lifetime::Keep => Expiry::Keep,
+            Lifetime::Unsaid | Lifetime::Persist => Expiry::Never,
+        })
     }
 }
 

@@ -7,7 +7,8 @@ use crate::command::keys::FoundKey;
 use crate::command::spec::{self, Command, Flags, KeySpec, Run};
 use crate::keyspace::write::Expiry;
 
-use super::options::{Lifetime, SetOptions, Unit};
+use super::compare::Comparison;
+use super::options::{Condition, SetOptions, Unit};
 use super::{STRING, reply_string_or_null, set_to_argument};
 
 /// The rows.
@@ -18,11 +19,12 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(set),
         flags: Flags::WRITE.and(Flags::DENYOOM),
         keys: &[KeySpec {
-            notes: "Read only with the option `GET`, which the row's finder of keys tells",
+            notes: "Read only with the option `GET` or a comparison, which the row's finder of keys tells",
             ..spec::one(&["RW", "access", "update", "variable_flags"])
         }],
         summary: "Sets the string value of a key, whatever it held before.",
-        syntax: "key value [condition(NX | XX)@2.6.12] [GET@6.2.0] [expiration(EX seconds:integer@2.6.12 | \
+        syntax: "key value [condition(NX | XX | IFEQ ifeq-value@8.4.0 | IFNE ifne-value@8.4.0 | IFDEQ ifdeq-digest@8.4.0 | \
+                 IFDNE ifdne-digest@8.4.0)@2.6.12] [GET@6.2.0] [expiration(EX seconds:integer@2.6.12 | \
                  PX milliseconds:integer@2.6.12 | EXAT unix-time-seconds:unix-time@6.2.0 | \
                  PXAT unix-time-milliseconds:unix-time@6.2.0 | KEEPTTL@6.0.0)]",
         find_keys: Some(keys_of_set),
@@ -31,6 +33,7 @@ pub const COMMANDS: &[Command] = &[
             ("6.0.0", "Takes the option `KEEPTTL`."),
             ("6.2.0", "Takes the options `GET`, `EXAT` and `PXAT`."),
             ("7.0.0", "`NX` and `GET` may be given together."),
+            ("8.4.0", "Takes `IFEQ`, `IFNE`, `IFDEQ` and `IFDNE`."),
         ],
         ..STRING
     },
@@ -82,9 +85,9 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-/// SET reads the old value only with GET.
+/// SET reads the old value only with GET, or to compare it.
 fn keys_of_set(args: Args<'_>, visit: &mut dyn FnMut(FoundKey)) -> bool {
-    let reads = (3..args.len()).any(|at| args.is(at, b"GET"));
+    let reads = (3..args.len()).any(|at| args.is(at, b"GET") || Comparison::named(args, at).is_some());
     let flags: &'static [&'static str] = if reads { &["RW", "access", "update"] } else { &["OW", "update"] };
     visit(FoundKey { argument: 1, flags });
     true
@@ -104,18 +107,21 @@ fn set(context: &mut Context<'_>) -> Result<(), CommandError> {
 fn set_with_options(context: &mut Context<'_>) -> Result<(), CommandError> {
     let args = context.args;
     let options = SetOptions::parse(args)?;
-    let expiry = match options.lifetime {
-        Lifetime::Until(unit, index) => {
-            Expiry::At(unit.expire_at_ms(args, index, context.turn.now_ms, context.command)?)
-        }
-        Lifetime::Keep => Expiry::Keep,
-        Lifetime::Unsaid | Lifetime::Persist => Expiry::Never,
-    };
+    let expiry = options.expiry(args, context.turn.now_ms, context.command)?;
     let (mut key, reply) = context.open(1);
     if options.get {
         reply_string_or_null(reply, key.read_string())?;
     }
-    let allowed = options.condition.allows(key.exists());
+    let allowed = match options.condition {
+        Condition::Always => true,
+        Condition::Absent => !key.exists(),
+        Condition::Present => key.exists(),
+        // What is not there equals nothing. A digest that is none is an error only when it is compared.
+        Condition::Compares(comparison, index) => match key.string() {
+            None => comparison.holds_for_nothing(),
+            Some(value) => comparison.holds(&value, args.get(index))?,
+        },
+    };
     if allowed {
         set_to_argument(&mut key, args, 2, expiry);
     }
@@ -223,12 +229,8 @@ mod tests {
             ("PSETEX k x v", NO_INTEGER),
             ("SETEX k 9223372036854775 v", "-ERR invalid expire time in 'setex' command\r\n"),
         ]);
-        for (set, lives_ms) in [
-            ("SET k 1 EX 2", 2000),
-            ("SET k 1 PX 7", 7),
-            ("SETEX k 3 1", 3000),
-            ("PSETEX k 5 1", 5),
-        ] {
+        for (set, lives_ms) in [("SET k 1 EX 2", 2000), ("SET k 1 PX 7", 7), ("SETEX k 3 1", 3000), ("PSETEX k 5 1", 5)]
+        {
             let mut harness = Harness::new(1);
             harness.check(&[(set, "+OK\r\n")]);
             harness.now_ms += lives_ms - 1;

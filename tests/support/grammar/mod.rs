@@ -9,9 +9,11 @@ mod bitmaps;
 mod connection;
 mod geo;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod lists;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod stream;
 mod strings;
@@ -23,9 +25,11 @@ const FAMILIES: &[&str] = &[
     connection::LINES,
     geo::LINES,
     hashes::LINES,
+    hyperloglog::LINES,
     keys::LINES,
     lists::LINES,
     sets::LINES,
+    sort::LINES,
     sorted_sets::LINES,
     stream::LINES,
     strings::LINES,
@@ -89,6 +93,16 @@ pub enum Kind {
     Latitude,
     /// A distance, from nothing to around the earth.
     Radius,
+    /// A key that mostly is a HyperLogLog.
+    Sketch,
+    /// A key of numbers to sort.
+    Numbers,
+    /// A key of a weight.
+    Weight,
+    /// A pattern of SORT that names weights.
+    SortKey,
+    /// Any pattern of SORT.
+    SortPattern,
     /// A name as CLIENT SETNAME takes it, sometimes a bad one.
     Name,
     /// A key that mostly is a stream.
@@ -135,6 +149,11 @@ const KINDS: &[(&str, Kind)] = &[
     ("longitude", Kind::Longitude),
     ("latitude", Kind::Latitude),
     ("radius", Kind::Radius),
+    ("sketch", Kind::Sketch),
+    ("numbers", Kind::Numbers),
+    ("weight", Kind::Weight),
+    ("sort-key", Kind::SortKey),
+    ("sort-pattern", Kind::SortPattern),
     ("name", Kind::Name),
     ("stream-key", Kind::StreamKey),
     ("new-id", Kind::NewId),
