@@ -41,7 +41,8 @@ fn many<I: IntoIterator<Item = Vec<u8>>>(
 
 /// Bytes that do not compress, always the same ones.
 fn noise(seed: u64, len: u64) -> Vec<u8> {
-    let mix = |at: u64| (at + 1 + (seed << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(at | 1);
+    let mix =
+        |at: u64| (at + 1 + (seed << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(at | 1);
     (0..len).map(|at| mix(at).to_be_bytes()[1]).collect()
 }
 
@@ -113,11 +114,14 @@ fn hashes() -> Vec<Case> {
         many("large hash", "HSET k", 1000, |at| [text(format!("field:{at}")), noise(at, at)]),
         many("hash of a long value", "HSET k", 2, |at| [text(at), noise(at, 100 * at + 1)]),
         case("hash with empty parts", &["HSET k  v", "HSET k f "]),
-        since_7_4(case("small hash with times", &[
-            "HSET k a 1 b 2 c 3 d 4",
-            "HPEXPIREAT k 99999999999000 FIELDS 2 b d",
-            "HPEXPIREAT k 99999999990000 FIELDS 1 c",
-        ])),
+        since_7_4(case(
+            "small hash with times",
+            &[
+                "HSET k a 1 b 2 c 3 d 4",
+                "HPEXPIREAT k 99999999999000 FIELDS 2 b d",
+                "HPEXPIREAT k 99999999990000 FIELDS 1 c",
+            ],
+        )),
         // Nothing is left that old servers do not know.
         case("small hash of plain fields", &["HSET k a 1 b 2"]),
         since_7_4(timed),
@@ -141,16 +145,18 @@ fn streams() -> Vec<Case> {
         long,
         case("empty stream", &["XADD k 5-5 f v", "XDEL k 5-5"]),
         case("stream without an entry ever", &["XGROUP CREATE k g $ MKSTREAM"]),
-        case("trimmed stream", &["XADD k 1-1 f v", "XADD k 1-2 f v", "XADD k 1-3 f v", "XTRIM k MAXLEN 1", "XSETID k 9-9"]),
+        case(
+            "trimmed stream",
+            &["XADD k 1-1 f v", "XADD k 1-2 f v", "XADD k 1-3 f v", "XTRIM k MAXLEN 1", "XSETID k 9-9"],
+        ),
         case("stream with groups", &groups),
         Case {
             // Only newer servers keep both of its times.
             since: (7, 2),
-            ..case("consumer that never got anything", &[
-                "XADD k 1-1 a 1",
-                "XGROUP CREATE k g $",
-                "XGROUP CREATECONSUMER k g idle",
-            ])
+            ..case(
+                "consumer that never got anything",
+                &["XADD k 1-1 a 1", "XGROUP CREATE k g $", "XGROUP CREATECONSUMER k g idle"],
+            )
         },
     ]
 }
@@ -173,10 +179,8 @@ fn shown(client: &mut Client, command: &[&str]) -> String {
 
 /// What is compared of a value beside its digest, which leaves groups of streams out.
 fn facts(client: &mut Client, key: &str) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("type", shown(client, &["TYPE", key])),
-        ("digest", shown(client, &["DEBUG", "DIGEST-VALUE", key])),
-    ];
+    let mut facts =
+        vec![("type", shown(client, &["TYPE", key])), ("digest", shown(client, &["DEBUG", "DIGEST-VALUE", key]))];
     match facts[0].1.as_str() {
         "stream" => {
             facts.push(("groups", shown(client, &["XINFO", "GROUPS", key])));

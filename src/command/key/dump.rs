@@ -29,11 +29,7 @@ pub const COMMANDS: &[Command] = &[
         tips: &["nondeterministic_output"],
         ..super::BASE
     },
-    Command {
-        name: "restore",
-        summary: "Creates a key from what DUMP returned.",
-        ..RESTORE
-    },
+    Command { name: "restore", summary: "Creates a key from what DUMP returned.", ..RESTORE },
     Command {
         name: "restore-asking",
         flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::ASKING),
@@ -122,7 +118,7 @@ fn restore(context: &mut Context<'_>) -> Result<(), CommandError> {
     if ttl_ms < 0 {
         return Err(CommandError::Text("ERR Invalid TTL value, must be >= 0"));
     }
-    let limits = load_limits(context);
+    let limits = load_limits(context.config, context.server);
     let checks_sum = !context.server.skip_checksums.load(Ordering::Relaxed);
     let loaded = payload::restore(args.get(3), checks_sum, &limits).map_err(|error| match error {
         PayloadError::Footer => CommandError::Text("ERR DUMP payload version or checksum are wrong"),
@@ -158,3 +154,7 @@ fn restore(context: &mut Context<'_>) -> Result<(), CommandError> {
 #[cfg(test)]
 #[path = "dump_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "dump_fuzz.rs"]
+mod fuzz;

@@ -142,10 +142,7 @@ impl FileReader {
                 self.check_sum(version, reader)?;
                 Ok(Item::End)
             }
-            opcode @ (opcode::SLOT_SIZES..=opcode::MODULE_DATA
-            | opcode::AUX
-            | opcode::SIZES
-            | opcode::DATABASE) => {
+            opcode @ (opcode::SLOT_SIZES..=opcode::MODULE_DATA | opcode::AUX | opcode::SIZES | opcode::DATABASE) => {
                 reader.byte()?;
                 plain_item(opcode, reader)
             }
@@ -175,9 +172,9 @@ fn header(reader: &mut Reader<'_>) -> Result<u16, LoadError> {
         None => bytes.strip_prefix(opcode::MAGIC_VALKEY).ok_or(LoadError::corrupt(0, "no RDB file"))?,
     };
     let is_valkey = digits.len() == 3;
-    let number = digits.iter().try_fold(0, |number, digit| {
-        digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0'))
-    });
+    let number = digits
+        .iter()
+        .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0')));
     number
         .filter(|&version| version > 0 && form::is_readable_version(version))
         .filter(|&version| is_valkey == (version >= form::VERSION_VALKEY))
@@ -195,7 +192,8 @@ fn plain_item<'a>(opcode: u8, reader: &mut Reader<'a>) -> Result<Item<'a>, LoadE
         opcode::AUX => Item::Aux { name: reader.text()?, value: reader.text()? },
         opcode::SIZES => Item::Sizes { keys: reader.length()?, expiring: reader.length()? },
         opcode::DATABASE => Item::Database(reader.length()?),
-        _ => return Err(reader.corrupt("functions of a release candidate of Redis 7.0")),
+        opcode::FUNCTION_OLD => return Err(reader.corrupt("functions of a release candidate of Redis 7.0")),
+        _ => return Err(reader.corrupt("no part of a file")),
     })
 }
 

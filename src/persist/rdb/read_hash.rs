@@ -59,7 +59,9 @@ pub(super) fn timed_fields(reader: &mut Reader<'_>, form: Form, limits: PackedLi
         // Relative to the first one and more by one, since 0 stands for none.
         let at_ms = match reader.length()? {
             0 => None,
-            relative => Some(first_ms.wrapping_sub(1).checked_add(relative).and_then(|at_ms| i64::try_from(at_ms).ok())),
+            relative => {
+                Some(first_ms.wrapping_sub(1).checked_add(relative).and_then(|at_ms| i64::try_from(at_ms).ok()))
+            }
         };
         let at_ms = match at_ms {
             None => None,

@@ -12,7 +12,7 @@ use crate::value::{list, sorted_set};
 use super::error::{Cause, LoadError};
 use super::form::Form;
 use super::reader::{Reader, Text};
-use super::{read_hash, read_list, read_set, read_sorted_set, read_stream, zipmap, ziplist};
+use super::{read_hash, read_list, read_set, read_sorted_set, read_stream, ziplist, zipmap};
 
 /// Up to where small forms stay small, by type.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,9 @@ pub fn read_value<'a>(reader: &mut Reader<'a>, form: Form, limits: &LoadLimits) 
         Form::Set => read_set::members(reader, &limits.set)?.into_value(),
         Form::SetIntset => read_set::of_intset(reader, &limits.set)?.into_value(),
         Form::SetListpack => read_set::of_listpack(listpack(reader)?, reader, &limits.set)?.into_value(),
-        Form::SortedSet | Form::SortedSetText => read_sorted_set::members(reader, form, limits.sorted_set)?.into_value(),
+        Form::SortedSet | Form::SortedSetText => {
+            read_sorted_set::members(reader, form, limits.sorted_set)?.into_value()
+        }
         Form::SortedSetZiplist => {
             read_sorted_set::of_listpack(ziplist(reader)?, reader, limits.sorted_set)?.into_value()
         }
@@ -150,3 +152,7 @@ pub fn skip_module_value(reader: &mut Reader<'_>) -> Result<u64, LoadError> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "value_tests.rs"]
+pub(super) mod tests;

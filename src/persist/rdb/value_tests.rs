@@ -11,7 +11,7 @@ use crate::value::intset::Intset;
 use crate::value::list::Part;
 use crate::value::listpack::Element;
 
-pub(crate) const LIMITS: LoadLimits = LoadLimits {
+pub(in crate::persist::rdb) const LIMITS: LoadLimits = LoadLimits {
     list: list::Limits { node: -2, plain_bytes_min: 0 },
     set: SetLimits { intset_entries: 512, listpack_entries: 128, listpack_value: 64 },
     hash: hash::PackedLimits { entries: 128, value_bytes: 64 },
@@ -111,12 +111,16 @@ fn forms_that_are_only_read() {
                     writer.packed(&ziplist_of(part));
                 }
             }),
-            "listpack a b c",
+            "quicklist a b c",
         ),
         (Form::Set, counted(3, &["3", "1", "2"]), "intset 1 2 3"),
         (Form::Set, counted(3, &["3", "b", "2"]), "listpack 2 3 b"),
         (Form::SetListpack, packed(pack(&["b", "1"]).as_bytes()), "listpack 1 b"),
-        (Form::SortedSetZiplist, packed(&ziplist_of(&["a", "-inf", "b", "1.5", "c", "3"])), "listpack a=-inf b=1.5 c=3"),
+        (
+            Form::SortedSetZiplist,
+            packed(&ziplist_of(&["a", "-inf", "b", "1.5", "c", "3"])),
+            "listpack a=-inf b=1.5 c=3",
+        ),
         (Form::SortedSetText, b"\x02\x01b\x041.25\x01a\xfe".to_vec(), "listpack b=1.25 a=inf"),
         (Form::HashZipmap, packed(b"\x02\x01a\x011\x00"), ""),
         (Form::HashZipmap, packed(b"\x02\x01a\x01\x001\x01b\x01\x02Xzz\xff"), "listpack a=1 b=X"),
@@ -207,7 +211,6 @@ fn hostile_values_are_refused() {
         (Form::SortedSetListpack, packed(&["a", "1", "a", "2"])),
         (Form::SortedSetListpack, packed(&["a", "nan"])),
         (Form::SortedSetListpack, packed(&["a", "x"])),
-        (Form::SortedSetListpack, packed(&["a", &["1.", &"0".repeat(200)].concat()])),
         (Form::SortedSetZiplist, written(|writer| writer.packed(&ziplist_of(&["a", "1", "b"])))),
         (Form::Hash, b"\x02\x01a\x011\x01a\x012".to_vec()),
         (Form::HashListpack, packed(&["a", "1", "b"])),

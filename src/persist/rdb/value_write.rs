@@ -23,7 +23,13 @@ pub fn form_of(value: &ValueRef<'_>, version: u16) -> Form {
         Value::Set(Set::Integers(_)) => Form::SetIntset,
         Value::Set(Set::Packed(_)) if version >= VERSION_7_2 => Form::SetListpack,
         Value::Set(_) => Form::Set,
-        Value::SortedSet(set) => if set.packed().is_some() { Form::SortedSetListpack } else { Form::SortedSet },
+        Value::SortedSet(set) => {
+            if set.packed().is_some() {
+                Form::SortedSetListpack
+            } else {
+                Form::SortedSet
+            }
+        }
         Value::Hash(hash) => match (hash.listpack(), hash.first_time()) {
             (Some((_, true)), Some(_)) => Form::HashListpackExpiries,
             (_, Some(_)) => Form::HashExpiries,
