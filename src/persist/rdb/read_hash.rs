@@ -102,7 +102,7 @@ pub(super) fn of_listpack(
     if timed && !pack.iter().skip(2).step_by(3).all(is_time) {
         return Err(reader.corrupt(NO_TIME));
     }
-    let mut hash = Hash::from_listpack(pack, timed).ok_or(reader.corrupt("a damaged hash"))?;
+    let mut hash = Hash::from_listpack(pack, timed).ok_or(reader.corrupt("Hash listpack integrity check failed"))?;
     hash.make_room(hash.len(), 0, 0, limits);
     Ok(hash)
 }

@@ -50,7 +50,7 @@ pub(super) fn of_listpack(pack: Listpack, reader: &Reader<'_>, limits: PackedLim
     if pack.is_empty() {
         return Err(reader.empty());
     }
-    let mut set = SortedSet::from_packed(pack).ok_or(reader.corrupt("a damaged sorted set"))?;
+    let mut set = SortedSet::from_packed(pack).ok_or(reader.corrupt("Zset listpack integrity check failed"))?;
     set.reserve(set.len(), limits);
     Ok(set)
 }

@@ -99,16 +99,16 @@ fn hash(reader: &mut Reader<'_>, form: Form, limits: hash::PackedLimits) -> Resu
 /// A string that holds a listpack.
 pub(super) fn listpack(reader: &mut Reader<'_>) -> Result<Listpack, LoadError> {
     let at = reader.at();
-    Listpack::from_bytes(reader.text()?.into_vec()).ok_or(LoadError::corrupt(at, "a damaged listpack"))
+    Listpack::from_bytes(reader.text()?.into_vec()).ok_or(LoadError::corrupt(at, "Listpack integrity check failed"))
 }
 
 /// A string that holds a ziplist.
 pub(super) fn ziplist(reader: &mut Reader<'_>) -> Result<Listpack, LoadError> {
-    converted(reader, ziplist::to_listpack, "a damaged ziplist")
+    converted(reader, ziplist::to_listpack, "Ziplist integrity check failed")
 }
 
 fn zipmap(reader: &mut Reader<'_>) -> Result<Listpack, LoadError> {
-    converted(reader, zipmap::to_listpack, "a damaged zipmap")
+    converted(reader, zipmap::to_listpack, "Zipmap integrity check failed")
 }
 
 fn converted(
