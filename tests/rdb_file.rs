@@ -26,11 +26,22 @@ const LIMITS: LoadLimits = LoadLimits {
 /// Some of everything, in two databases.
 fn fill(client: &mut Client) {
     for line in [
-        "SET text sometext", "SET number 12345", "SET long xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-        "SET leaving v EX 100000", "RPUSH list a b 1 2 -70000", "SADD integers 1 2 3", "SADD set a b 1",
-        "ZADD sorted 1 a 2.5 b -inf c", "HSET hash a 1 b 2", "XADD stream 1-1 f v", "XADD stream 1-2 f v g w",
-        "XGROUP CREATE stream g 0", "XREADGROUP GROUP g c COUNT 1 STREAMS stream >", "PFADD hll a b c",
-        "SELECT 9", "SET other v PX 99999999",
+        "SET text sometext",
+        "SET number 12345",
+        "SET long xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "SET leaving v EX 100000",
+        "RPUSH list a b 1 2 -70000",
+        "SADD integers 1 2 3",
+        "SADD set a b 1",
+        "ZADD sorted 1 a 2.5 b -inf c",
+        "HSET hash a 1 b 2",
+        "XADD stream 1-1 f v",
+        "XADD stream 1-2 f v g w",
+        "XGROUP CREATE stream g 0",
+        "XREADGROUP GROUP g c COUNT 1 STREAMS stream >",
+        "PFADD hll a b c",
+        "SELECT 9",
+        "SET other v PX 99999999",
     ] {
         client.call(&line.split(' ').collect::<Vec<_>>());
     }

@@ -4,9 +4,8 @@
 use crate::config::Config;
 use crate::persist::rdb::value_read::LoadLimits;
 use crate::stats::server::ServerFacts;
-use crate::value::sorted_set::PackedLimits;
 
-use super::{hash, list, set};
+use super::{hash, list, set, sorted_set};
 
 /// What the parameters say now.
 pub fn load_limits(config: &Config, server: &ServerFacts) -> LoadLimits {
@@ -14,9 +13,6 @@ pub fn load_limits(config: &Config, server: &ServerFacts) -> LoadLimits {
         list: list::node_limits(config, server),
         set: set::limits(config),
         hash: hash::packed_limits(config),
-        sorted_set: PackedLimits {
-            members_max: config.get_u64(crate::param!("zset-max-listpack-entries")),
-            member_bytes_max: config.get_u64(crate::param!("zset-max-listpack-value")),
-        },
+        sorted_set: sorted_set::limits(config),
     }
 }

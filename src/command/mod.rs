@@ -24,6 +24,7 @@ pub mod key;
 pub mod keys;
 pub mod latency;
 pub mod list;
+pub mod load_limits;
 pub mod request;
 pub mod scan_options;
 pub mod scatter;

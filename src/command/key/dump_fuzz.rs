@@ -16,37 +16,120 @@ use crate::value::listpack::{Element, Listpack};
 
 /// What is done to every value that was taken, by type. `K` is the key.
 const EXERCISES: &[(&str, &[&str])] = &[
-    ("string", &["STRLEN K", "GET K", "APPEND K x", "SETRANGE K 3 yy", "GETBIT K 7", "PFCOUNT K", "INCR K", "BITCOUNT K"]),
-    ("list", &[
-        "LINDEX K 0", "LINDEX K -1", "LPOS K a COUNT 0", "LPUSH K x 1", "RPUSH K y", "LSET K 0 z", "LINSERT K BEFORE z w",
-        "LRANGE K 0 -1", "LREM K 0 a", "LTRIM K 1 -2", "LMOVE K K LEFT RIGHT", "RPOP K 2", "LRANGE K 0 -1",
-    ]),
-    ("set", &[
-        "SISMEMBER K a", "SRANDMEMBER K -5", "SRANDMEMBER K 3", "SSCAN K 0", "SADD K 5 -70000", "SREM K 5 a",
-        "SADD K text", "SMEMBERS K", "SINTERSTORE other K K", "SPOP K", "SPOP K 2", "SMEMBERS K",
-    ]),
-    ("zset", &[
-        "ZRANGEBYSCORE K -inf +inf LIMIT 1 5", "ZRANGEBYLEX K - +", "ZRANK K a", "ZREVRANGE K 0 3", "ZCOUNT K 0 5",
-        "ZADD K 1.5 a -inf b", "ZINCRBY K 3 a", "ZSCAN K 0", "ZRANDMEMBER K -3", "ZRANGE K 0 -1 WITHSCORES", "ZREM K a",
-        "ZPOPMIN K", "ZPOPMAX K", "ZREMRANGEBYRANK K 0 0", "ZRANGE K 0 -1 WITHSCORES",
-    ]),
-    ("hash", &[
-        "HGET K a", "HKEYS K", "HVALS K", "HSTRLEN K a", "HRANDFIELD K -3 WITHVALUES", "HSCAN K 0", "HTTL K FIELDS 1 a",
-        "HSET K a 1 b 2", "HINCRBY K a 5", "HEXPIRE K 100 FIELDS 2 a b", "HPERSIST K FIELDS 1 b", "HGETALL K",
-        "HDEL K a", "HPEXPIREAT K 1 FIELDS 1 b", "HGETALL K",
-    ]),
-    ("stream", &[
-        "XREVRANGE K + - COUNT 3", "XINFO STREAM K FULL", "XINFO GROUPS K", "XINFO CONSUMERS K g", "XPENDING K g",
-        "XPENDING K g - + 10", "XRANGE K 1-1 5-0", "XREAD STREAMS K 0", "XADD K * f v", "XADD K 18446744073709551615-1 f v",
-        "XGROUP CREATE K new 0", "XREADGROUP GROUP g c COUNT 2 STREAMS K >", "XREADGROUP GROUP new c STREAMS K >",
-        "XREADGROUP GROUP g c STREAMS K 0", "XAUTOCLAIM K g d 0 0 COUNT 3", "XCLAIM K g d 0 1-1 5-0", "XACK K g 1-1",
-        "XDEL K 1-1", "XTRIM K MAXLEN 2", "XGROUP DELCONSUMER K g c", "XGROUP SETID K g $", "XSETID K 99-99",
-        "XINFO STREAM K FULL", "XRANGE K - +", "XGROUP DESTROY K g",
-    ]),
+    (
+        "string",
+        &["STRLEN K", "GET K", "APPEND K x", "SETRANGE K 3 yy", "GETBIT K 7", "PFCOUNT K", "INCR K", "BITCOUNT K"],
+    ),
+    (
+        "list",
+        &[
+            "LINDEX K 0",
+            "LINDEX K -1",
+            "LPOS K a COUNT 0",
+            "LPUSH K x 1",
+            "RPUSH K y",
+            "LSET K 0 z",
+            "LINSERT K BEFORE z w",
+            "LRANGE K 0 -1",
+            "LREM K 0 a",
+            "LTRIM K 1 -2",
+            "LMOVE K K LEFT RIGHT",
+            "RPOP K 2",
+            "LRANGE K 0 -1",
+        ],
+    ),
+    (
+        "set",
+        &[
+            "SISMEMBER K a",
+            "SRANDMEMBER K -5",
+            "SRANDMEMBER K 3",
+            "SSCAN K 0",
+            "SADD K 5 -70000",
+            "SREM K 5 a",
+            "SADD K text",
+            "SMEMBERS K",
+            "SINTERSTORE other K K",
+            "SPOP K",
+            "SPOP K 2",
+            "SMEMBERS K",
+        ],
+    ),
+    (
+        "zset",
+        &[
+            "ZRANGEBYSCORE K -inf +inf LIMIT 1 5",
+            "ZRANGEBYLEX K - +",
+            "ZRANK K a",
+            "ZREVRANGE K 0 3",
+            "ZCOUNT K 0 5",
+            "ZADD K 1.5 a -inf b",
+            "ZINCRBY K 3 a",
+            "ZSCAN K 0",
+            "ZRANDMEMBER K -3",
+            "ZRANGE K 0 -1 WITHSCORES",
+            "ZREM K a",
+            "ZPOPMIN K",
+            "ZPOPMAX K",
+            "ZREMRANGEBYRANK K 0 0",
+            "ZRANGE K 0 -1 WITHSCORES",
+        ],
+    ),
+    (
+        "hash",
+        &[
+            "HGET K a",
+            "HKEYS K",
+            "HVALS K",
+            "HSTRLEN K a",
+            "HRANDFIELD K -3 WITHVALUES",
+            "HSCAN K 0",
+            "HTTL K FIELDS 1 a",
+            "HSET K a 1 b 2",
+            "HINCRBY K a 5",
+            "HEXPIRE K 100 FIELDS 2 a b",
+            "HPERSIST K FIELDS 1 b",
+            "HGETALL K",
+            "HDEL K a",
+            "HPEXPIREAT K 1 FIELDS 1 b",
+            "HGETALL K",
+        ],
+    ),
+    (
+        "stream",
+        &[
+            "XREVRANGE K + - COUNT 3",
+            "XINFO STREAM K FULL",
+            "XINFO GROUPS K",
+            "XINFO CONSUMERS K g",
+            "XPENDING K g",
+            "XPENDING K g - + 10",
+            "XRANGE K 1-1 5-0",
+            "XREAD STREAMS K 0",
+            "XADD K * f v",
+            "XADD K 18446744073709551615-1 f v",
+            "XGROUP CREATE K new 0",
+            "XREADGROUP GROUP g c COUNT 2 STREAMS K >",
+            "XREADGROUP GROUP new c STREAMS K >",
+            "XREADGROUP GROUP g c STREAMS K 0",
+            "XAUTOCLAIM K g d 0 0 COUNT 3",
+            "XCLAIM K g d 0 1-1 5-0",
+            "XACK K g 1-1",
+            "XDEL K 1-1",
+            "XTRIM K MAXLEN 2",
+            "XGROUP DELCONSUMER K g c",
+            "XGROUP SETID K g $",
+            "XSETID K 99-99",
+            "XINFO STREAM K FULL",
+            "XRANGE K - +",
+            "XGROUP DESTROY K g",
+        ],
+    ),
 ];
 
 /// What is done to values of every type.
-const FOR_ALL: &[&str] = &["OBJECT ENCODING K", "COPY K copy REPLACE", "DEL copy", "DEBUG OBJECT K", "EXPIRE K 1000", "PERSIST K"];
+const FOR_ALL: &[&str] =
+    &["OBJECT ENCODING K", "COPY K copy REPLACE", "DEL copy", "DEBUG OBJECT K", "EXPIRE K 1000", "PERSIST K"];
 
 /// The command that tells the number of elements, and the one that shows them, with how many it shows of each.
 const COUNTED: &[(&str, &str, &str, usize)] = &[
@@ -61,7 +144,7 @@ const SEEDS: &[&[&str]] = &[
     &["SET k sometext"],
     &["SET k 12345"],
     &["SET k xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyxxxxxxxxxxxxx"],
-    &["PFADD k a b c"],
+    &["SETBIT k 100 1"],
     &["RPUSH k a b 1 -5 70000 99999999999 text"],
     &["CONFIG list-max-listpack-size 2", "RPUSH k a b 1 -5 70000 99999999999 text"],
     &["SADD k 1 2 3 500"],
@@ -75,8 +158,16 @@ const SEEDS: &[&[&str]] = &[
     &["HSET k a 1 b 2 c text", "HPEXPIREAT k 99999999999000 FIELDS 2 b c"],
     &["CONFIG hash-max-listpack-entries 0", "HSET k a 1 b 2", "HPEXPIREAT k 99999999999000 FIELDS 1 b"],
     &["XADD k 1-1 f v", "XADD k 1-2 f v g w", "XADD k 5-0 f v"],
-    &["XADD k 1-1 f v", "XADD k 1-2 f v", "XADD k 5-0 f v", "XDEL k 1-2", "XGROUP CREATE k g 0",
-      "XREADGROUP GROUP g c COUNT 1 STREAMS k >", "XREADGROUP GROUP g d STREAMS k >", "XGROUP CREATE k h $"],
+    &[
+        "XADD k 1-1 f v",
+        "XADD k 1-2 f v",
+        "XADD k 5-0 f v",
+        "XDEL k 1-2",
+        "XGROUP CREATE k g 0",
+        "XREADGROUP GROUP g c COUNT 1 STREAMS k >",
+        "XREADGROUP GROUP g d STREAMS k >",
+        "XGROUP CREATE k h $",
+    ],
 ];
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -218,7 +309,8 @@ fn fuzz_restore_changed_payloads() {
 #[test]
 fn fuzz_restore_any_elements() {
     // As they are kept in listpacks: small and large integers, texts.
-    const TEXTS: &[&[u8]] = &[b"", b"a", b"b", b"1.5", b"inf", b"-0", b"nan", b"007", b"a longer text than most others are"];
+    const TEXTS: &[&[u8]] =
+        &[b"", b"a", b"b", b"1.5", b"inf", b"-0", b"nan", b"007", b"a longer text than most others are"];
     const FORMS: &[&[u8]] = &[b"\x10", b"\x11", b"\x14", b"\x17", b"\x12\x01\x02", b"\x19\0\0\0\0\0\0\0\0"];
     bolero::check!().with_type::<(u8, Vec<i8>)>().with_iterations(4000).for_each(|(form, elements)| {
         let mut pack = Listpack::new();
