@@ -25,6 +25,7 @@ pub mod key;
 pub mod keys;
 pub mod latency;
 pub mod list;
+pub mod load_limits;
 pub mod memory;
 pub mod request;
 pub mod scan_options;

@@ -29,6 +29,7 @@ const FAMILIES: &[&[Command]] = &[
     super::introspect::COMMANDS,
     super::key::COMMANDS,
     super::key::database::COMMANDS,
+    super::key::dump::COMMANDS,
     super::key::expire::COMMANDS,
     super::key::object::COMMANDS,
     super::key::rename::COMMANDS,

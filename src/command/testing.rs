@@ -22,7 +22,7 @@ use super::context::{Context, Keyspaces, SessionContext};
 use super::error::CommandError;
 use super::request::ControlRequest;
 use super::scatter;
-use super::spec::Run;
+use super::spec::{Flags, Run};
 use super::table::{Row, TABLE};
 
 /// Unix time at which tests begin, milliseconds.
@@ -240,7 +240,12 @@ impl Harness {
 fn find(args: Args<'_>) -> Result<&'static Row, CommandError> {
     let mut row = TABLE.find(args.get(0)).ok_or(CommandError::Text("ERR unknown command"))?;
     if !row.subcommands.is_empty() && args.len() > 1 {
-        row = row.subcommand(args.get(1)).ok_or(CommandError::Text("ERR unknown subcommand"))?;
+        let is_whole = row.command.flags.has(Flags::HIDDEN_SUBCOMMANDS);
+        row = match row.subcommand(args.get(1)) {
+            Some(subcommand) => subcommand,
+            None if is_whole => row,
+            None => return Err(CommandError::Text("ERR unknown subcommand")),
+        };
     }
     if row.accepts(args.len()) { Ok(row) } else { Err(CommandError::Arity(row.full_name)) }
 }

@@ -32,6 +32,15 @@ pub struct ExpireSlice {
     pub round_done: bool,
 }
 
+/// What another server tells of the use of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Seconds since the last one.
+    Idle(u64),
+    /// The LFU counter.
+    Frequency(u8),
+}
+
 /// What one step of SCAN did.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct ScanStep {
@@ -112,6 +121,19 @@ impl Keyspace {
     /// The access field of a key that is created now.
     pub fn access_of_new(&self, now_ms: i64) -> u32 {
         if self.lfu { (minutes(now_ms) << 8) | LFU_COUNTER_INITIAL } else { seconds(now_ms) }
+    }
+
+    /// The access field of a key that was used as its origin says; none when that says nothing under the present policy.
+    pub fn access_as_of(&self, last_use: Use, now_ms: i64) -> Option<u32> {
+        match last_use {
+            Use::Frequency(counter) if self.lfu => Some((minutes(now_ms) << 8) | u32::from(counter)),
+            Use::Idle(ago_seconds) if !self.lfu => {
+                // Longer ago than the clock can tell is as long ago as it can.
+                let ago_seconds = ago_seconds.min(u64::from(SECONDS_MASK / 2)) as u32;
+                Some(seconds(now_ms).wrapping_sub(ago_seconds) & SECONDS_MASK)
+            }
+            _ => None,
+        }
     }
 
     /// The access field after a use: the clock in seconds, or Redis' logarithmic counter (factor 10, decay one per

@@ -421,6 +421,26 @@ impl Taken {
         };
         Taken { value, expire_at_ms: entry.expire_at_ms(), access: None }
     }
+
+    /// A string from outside, without expiry.
+    pub fn of_string(bytes: &[u8]) -> Taken {
+        let value = match number::parse_i64(bytes) {
+            Some(integer) => TakenValue::Integer(integer),
+            None if bytes.len() <= INLINE_VALUE_BYTES_MAX => TakenValue::Inline(bytes.into()),
+            None => TakenValue::Boxed(Box::new(Value::String(LongString::Private(bytes.to_vec())))),
+        };
+        Taken { value, expire_at_ms: None, access: None }
+    }
+
+    /// A value of another type from outside, without expiry.
+    pub fn of_value(value: Value) -> Taken {
+        Taken { value: TakenValue::Boxed(Box::new(value)), expire_at_ms: None, access: None }
+    }
+
+    /// The same with an access field (`Keyspace::access_as_of`), if there is one.
+    pub fn with_access(self, access: Option<u32>) -> Taken {
+        Taken { access: access.or(self.access), ..self }
+    }
 }
 
 #[cfg(test)]

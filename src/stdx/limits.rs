@@ -32,6 +32,9 @@ pub const BIG_ARGUMENT_BYTES_MIN: usize = 32 * 1024;
 /// A string value of at least this many bytes is kept as a shared buffer, and replies refer to it instead of copying it.
 pub const SHARED_VALUE_BYTES_MIN: usize = 16 * 1024;
 
+/// Bytes that the compressed strings of one payload of RESTORE may become. Beyond: "Bad data format".
+pub const PAYLOAD_UNPACKED_BYTES_MAX: usize = 4 * 1024 * 1024 * 1024;
+
 /// Commands of one session run in one turn. Beyond: the rest waits until other sessions had theirs.
 pub const COMMANDS_PER_TURN_MAX: usize = 512;
 

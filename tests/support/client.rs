@@ -48,20 +48,12 @@ impl Client {
                 Stream::Tcp(stream)
             }
         };
-        Ok(Client {
-            stream,
-            received: Vec::new(),
-            consumed: 0,
-        })
+        Ok(Client { stream, received: Vec::new(), consumed: 0 })
     }
 
     /// A client over one end of a socket pair.
     pub fn over(stream: UnixStream) -> Client {
-        Client {
-            stream: Stream::Unix(stream),
-            received: Vec::new(),
-            consumed: 0,
-        }
+        Client { stream: Stream::Unix(stream), received: Vec::new(), consumed: 0 }
     }
 
     /// Sends bytes as they are: inline requests, pipelines, or broken protocol.
@@ -83,9 +75,7 @@ impl Client {
     pub fn read_both(&mut self) -> io::Result<(Vec<u8>, Value)> {
         loop {
             let unread = &self.received[self.consumed..];
-            match parse(unread)
-                .map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))?
-            {
+            match parse(unread).map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))? {
                 Some((value, length)) => {
                     let raw = unread[..length].to_vec();
                     self.consumed += length;
@@ -117,11 +107,8 @@ impl Client {
     /// # Panics
     /// If the connection fails.
     pub fn call<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Value {
-        let name = arguments
-            .first()
-            .map(|name| String::from_utf8_lossy(name.as_ref()).into_owned());
-        self.try_call(arguments)
-            .unwrap_or_else(|error| panic!("no reply to {name:?}: {error}"))
+        let name = arguments.first().map(|name| String::from_utf8_lossy(name.as_ref()).into_owned());
+        self.try_call(arguments).unwrap_or_else(|error| panic!("no reply to {name:?}: {error}"))
     }
 
     /// Whether the server has closed the connection after everything read so far. Waits for the close (or the timeout).
@@ -132,9 +119,7 @@ impl Client {
         match self.receive() {
             Ok(()) => Ok(false),
             Err(error) => match error.kind() {
-                io::ErrorKind::UnexpectedEof
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::BrokenPipe => Ok(true),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Ok(true),
                 _ => Err(error),
             },
         }
@@ -152,10 +137,7 @@ impl Client {
             Stream::Tcp(stream) => stream.read(&mut chunk)?,
         };
         if length == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "connection closed by the server",
-            ));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "connection closed by the server"));
         }
         if self.consumed == self.received.len() {
             self.received.clear();

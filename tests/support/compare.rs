@@ -45,40 +45,20 @@ pub const SORTED_SET_ENCODINGS: Tolerance = Tolerance::Texts(&[("listpack", "ski
 /// Clocks of the two servers are read at different moments, and this machine may be busy in between.
 const SECONDS_APART_MAX: i64 = 5;
 
-const fn rule(
-    words: &'static [&'static str],
-    tolerance: Tolerance,
-    reason: &'static str,
-) -> Allowance {
-    Allowance {
-        words,
-        tolerance,
-        reason,
-    }
+const fn rule(words: &'static [&'static str], tolerance: Tolerance, reason: &'static str) -> Allowance {
+    Allowance { words, tolerance, reason }
 }
 
 /// All rules. Errors are always compared byte for byte (but see `ERROR_VARIANTS`).
 pub const ALLOWANCES: &[Allowance] = &[
-    rule(
-        &["TTL"],
-        Tolerance::Near(SECONDS_APART_MAX),
-        "read at different moments",
-    ),
-    rule(
-        &["PTTL"],
-        Tolerance::Near(SECONDS_APART_MAX * 1000),
-        "read at different moments",
-    ),
+    rule(&["TTL"], Tolerance::Near(SECONDS_APART_MAX), "read at different moments"),
+    rule(&["PTTL"], Tolerance::Near(SECONDS_APART_MAX * 1000), "read at different moments"),
     rule(
         &["DBSIZE"],
         Tolerance::Near(50),
         "expired keys count until they are removed, by each server in its own time; CompareState compares exactly",
     ),
-    rule(
-        &["EXPIRETIME"],
-        Tolerance::Near(SECONDS_APART_MAX),
-        "relative expiries were set at different moments",
-    ),
+    rule(&["EXPIRETIME"], Tolerance::Near(SECONDS_APART_MAX), "relative expiries were set at different moments"),
     rule(
         &["PEXPIRETIME"],
         Tolerance::Near(SECONDS_APART_MAX * 1000),
@@ -99,59 +79,27 @@ pub const ALLOWANCES: &[Allowance] = &[
         Tolerance::Texts(&[("listpack", "hashtable"), ("listpack", "quicklist"), ("listpack", "skiplist")]),
         "small sets, lists and sorted sets, as said there; CompareState knows the type and is exact for the others",
     ),
-    rule(
-        &["SMEMBERS"],
-        Tolerance::AnyOrder,
-        "sets have no order",
-    ),
+    rule(&["SMEMBERS"], Tolerance::AnyOrder, "sets have no order"),
     rule(&["SINTER"], Tolerance::AnyOrder, "sets have no order"),
     rule(&["SUNION"], Tolerance::AnyOrder, "sets have no order"),
     rule(&["SDIFF"], Tolerance::AnyOrder, "sets have no order"),
-    rule(
-        &["SPOP"],
-        Tolerance::AnyOrder,
-        "sets have no order; the grammar only pops all members or none",
-    ),
+    rule(&["SPOP"], Tolerance::AnyOrder, "sets have no order; the grammar only pops all members or none"),
     rule(&["SRANDMEMBER"], Tolerance::SameLength, "random"),
-    rule(
-        &["SSCAN"],
-        Tolerance::SameType,
-        "the order of the table and its cursors are the server's own",
-    ),
+    rule(&["SSCAN"], Tolerance::SameType, "the order of the table and its cursors are the server's own"),
     rule(&["HGETALL"], Tolerance::AnyOrder, "large hashes have no order"),
     rule(&["HKEYS"], Tolerance::AnyOrder, "large hashes have no order"),
     rule(&["HVALS"], Tolerance::AnyOrder, "large hashes have no order"),
     rule(&["HRANDFIELD"], Tolerance::SameLength, "random"),
-    rule(
-        &["HSCAN"],
-        Tolerance::SameType,
-        "the order of the table and its cursors are the server's own",
-    ),
-    rule(
-        &["HTTL"],
-        Tolerance::Near(SECONDS_APART_MAX),
-        "read at different moments",
-    ),
-    rule(
-        &["HPTTL"],
-        Tolerance::Near(SECONDS_APART_MAX * 1000),
-        "read at different moments",
-    ),
-    rule(
-        &["HEXPIRETIME"],
-        Tolerance::Near(SECONDS_APART_MAX),
-        "relative expiries were set at different moments",
-    ),
+    rule(&["HSCAN"], Tolerance::SameType, "the order of the table and its cursors are the server's own"),
+    rule(&["HTTL"], Tolerance::Near(SECONDS_APART_MAX), "read at different moments"),
+    rule(&["HPTTL"], Tolerance::Near(SECONDS_APART_MAX * 1000), "read at different moments"),
+    rule(&["HEXPIRETIME"], Tolerance::Near(SECONDS_APART_MAX), "relative expiries were set at different moments"),
     rule(
         &["HPEXPIRETIME"],
         Tolerance::Near(SECONDS_APART_MAX * 1000),
         "relative expiries were set at different moments",
     ),
-    rule(
-        &["ZSCAN"],
-        Tolerance::SameType,
-        "the order of the table and its cursors are the server's own",
-    ),
+    rule(&["ZSCAN"], Tolerance::SameType, "the order of the table and its cursors are the server's own"),
     rule(&["ZRANDMEMBER"], Tolerance::SameLength, "random"),
     rule(&["Z*"], Tolerance::SameNumbers, "scores: redis-server 7.0 writes %.17g, 7.2 and later the shortest digits"),
     rule(&["BZ*"], Tolerance::SameNumbers, "likewise"),
@@ -161,11 +109,7 @@ pub const ALLOWANCES: &[Allowance] = &[
         Tolerance::SameType,
         "the order of the table and its cursors are the server's own; CompareState compares whole scans",
     ),
-    rule(
-        &["KEYS"],
-        Tolerance::AnyOrder,
-        "the order of the table is the server's own",
-    ),
+    rule(&["KEYS"], Tolerance::AnyOrder, "the order of the table is the server's own"),
     rule(
         &["DBSIZE"],
         Tolerance::SameType,
@@ -224,10 +168,8 @@ pub const ERROR_VARIANTS: &[(&str, &str, &str)] = &[
 ];
 
 /// Commands that we refuse where redis-server 7.0 already has an answer from looking at the key, with the reason.
-pub const REFUSED_EARLIER: &[(&str, &str)] = &[
-    ("BITCOUNT", "7.2 and later check all arguments before they look for the key"),
-    ("BITPOS", "likewise"),
-];
+pub const REFUSED_EARLIER: &[(&str, &str)] =
+    &[("BITCOUNT", "7.2 and later check all arguments before they look for the key"), ("BITPOS", "likewise")];
 
 /// Whether our error is one of `REFUSED_EARLIER` and their reply what a missing key or one of another type gives.
 fn is_refused_earlier(request: &Request, ours: &Value, theirs: &Value) -> bool {
@@ -245,16 +187,12 @@ fn is_refused_earlier(request: &Request, ours: &Value, theirs: &Value) -> bool {
 pub fn tolerance(request: &Request) -> Option<Tolerance> {
     let says = |allowance: &&Allowance| {
         let mut arguments = request.arguments.iter();
-        allowance.words.iter().all(|word| {
-            arguments
-                .next()
-                .is_some_and(|argument| is_like(&argument.to_ascii_uppercase(), word))
-        })
+        allowance
+            .words
+            .iter()
+            .all(|word| arguments.next().is_some_and(|argument| is_like(&argument.to_ascii_uppercase(), word)))
     };
-    ALLOWANCES
-        .iter()
-        .find(says)
-        .map(|allowance| allowance.tolerance)
+    ALLOWANCES.iter().find(says).map(|allowance| allowance.tolerance)
 }
 
 /// Whether two different replies to the request are nevertheless both right.
@@ -273,9 +211,7 @@ pub fn agree(request: &Request, ours: &Value, theirs: &Value) -> bool {
 
 /// Whether the list says that the two error texts mean the same.
 pub fn is_variant(ours: &[u8], theirs: &[u8], variants: &[(&str, &str, &str)]) -> bool {
-    variants
-        .iter()
-        .any(|(our, their, _)| theirs == their.as_bytes() && is_like(ours, our))
+    variants.iter().any(|(our, their, _)| theirs == their.as_bytes() && is_like(ours, our))
 }
 
 /// Whether a text is the pattern, or begins with it when it ends in a star.
@@ -290,9 +226,7 @@ fn is_like(text: &[u8], pattern: &str) -> bool {
 pub fn within(tolerance: Tolerance, ours: &Value, theirs: &Value) -> bool {
     match (tolerance, ours, theirs) {
         (Tolerance::Near(_), Value::Integer(a), Value::Integer(b)) if *a < 0 || *b < 0 => a == b,
-        (Tolerance::Near(distance), Value::Integer(a), Value::Integer(b)) => {
-            a.abs_diff(*b) <= distance.unsigned_abs()
-        }
+        (Tolerance::Near(distance), Value::Integer(a), Value::Integer(b)) => a.abs_diff(*b) <= distance.unsigned_abs(),
         (Tolerance::Near(_), Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| within(tolerance, a, b))
         }
@@ -308,12 +242,9 @@ pub fn within(tolerance: Tolerance, ours: &Value, theirs: &Value) -> bool {
         (Tolerance::SameType, a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
         (Tolerance::ExceptFields(fields), a, b) => match (pairs(a), pairs(b)) {
             (Some(a), Some(b)) => {
-                let differs_allowed =
-                    |key: &Value| fields.iter().any(|field| key.plain() == field.as_bytes());
+                let differs_allowed = |key: &Value| fields.iter().any(|field| key.plain() == field.as_bytes());
                 a.len() == b.len()
-                    && a.iter()
-                        .zip(&b)
-                        .all(|((ka, va), (kb, vb))| ka == kb && (va == vb || differs_allowed(ka)))
+                    && a.iter().zip(&b).all(|((ka, va), (kb, vb))| ka == kb && (va == vb || differs_allowed(ka)))
             }
             _ => false,
         },
@@ -364,12 +295,9 @@ fn length(value: &Value) -> Option<usize> {
 fn pairs(value: &Value) -> Option<Vec<(Value, Value)>> {
     match value {
         Value::Map(pairs) => Some(pairs.clone()),
-        Value::Array(items) if items.len() % 2 == 0 => Some(
-            items
-                .chunks(2)
-                .map(|pair| (pair[0].clone(), pair[1].clone()))
-                .collect(),
-        ),
+        Value::Array(items) if items.len() % 2 == 0 => {
+            Some(items.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
+        }
         _ => None,
     }
 }

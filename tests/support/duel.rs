@@ -60,12 +60,7 @@ impl Side {
     fn start(target: Target) -> Side {
         let server = Server::start(target);
         let control = server.connect();
-        Side {
-            target,
-            server,
-            clients: Vec::new(),
-            control,
-        }
+        Side { target, server, clients: Vec::new(), control }
     }
 
     /// Empties the server and opens new connections.
@@ -110,11 +105,7 @@ fn words(words: &[&str]) -> Vec<Vec<u8>> {
 impl Duel {
     /// Starts both servers; `fault` alters replies of ours.
     pub fn start(target: Target, fault: Option<Fault>) -> Duel {
-        let mut duel = Duel {
-            ours: Side::start(target),
-            theirs: Side::start(Target::Redis),
-            fault,
-        };
+        let mut duel = Duel { ours: Side::start(target), theirs: Side::start(Target::Redis), fault };
         duel.reset();
         duel
     }
@@ -124,9 +115,7 @@ impl Duel {
         for side in [&mut self.ours, &mut self.theirs] {
             if side.reset().is_err() {
                 *side = Side::start(side.target);
-                side.reset().unwrap_or_else(|error| {
-                    panic!("a new {:?} does not work: {error}", side.target)
-                });
+                side.reset().unwrap_or_else(|error| panic!("a new {:?} does not work: {error}", side.target));
             }
         }
     }
@@ -143,58 +132,36 @@ impl Duel {
 
     /// Makes the moves until the first difference.
     pub fn play(&mut self, moves: &[Move]) -> Result<(), Mismatch> {
-        moves
-            .iter()
-            .enumerate()
-            .try_for_each(|(at, step)| self.make(step).map_err(|what| Mismatch { at, what }))
+        moves.iter().enumerate().try_for_each(|(at, step)| self.make(step).map_err(|what| Mismatch { at, what }))
     }
 
     /// Makes one move; the error says how the servers differ.
     pub fn make(&mut self, step: &Move) -> Result<(), String> {
         match step {
-            Move::Pipeline {
-                connection,
-                requests,
-                cuts,
-            } => self.pipeline(*connection, requests, cuts),
+            Move::Pipeline { connection, requests, cuts } => self.pipeline(*connection, requests, cuts),
             Move::CompareState => self.compare_state(),
         }
     }
 
-    fn pipeline(
-        &mut self,
-        connection: usize,
-        requests: &[Request],
-        cuts: &[u64],
-    ) -> Result<(), String> {
+    fn pipeline(&mut self, connection: usize, requests: &[Request], cuts: &[u64]) -> Result<(), String> {
         let mut bytes = Vec::new();
-        requests
-            .iter()
-            .for_each(|request| request.encode(&mut bytes));
+        requests.iter().for_each(|request| request.encode(&mut bytes));
         for side in [&mut self.ours, &mut self.theirs] {
-            side.send(connection, &bytes, cuts)
-                .map_err(|error| format!("{:?}: sending: {error}", side.target))?;
+            side.send(connection, &bytes, cuts).map_err(|error| format!("{:?}: sending: {error}", side.target))?;
         }
         for request in requests {
-            let failed = |who: &str, error: io::Error| {
-                format!("{}\n  {who}: {error}", command_line(&request.arguments))
-            };
-            let (mut our_bytes, mut our_value) = self.ours.clients[connection]
-                .read_both()
-                .map_err(|error| failed("ours", error))?;
-            let (their_bytes, their_value) = self.theirs.clients[connection]
-                .read_both()
-                .map_err(|error| failed("theirs", error))?;
+            let failed =
+                |who: &str, error: io::Error| format!("{}\n  {who}: {error}", command_line(&request.arguments));
+            let (mut our_bytes, mut our_value) =
+                self.ours.clients[connection].read_both().map_err(|error| failed("ours", error))?;
+            let (their_bytes, their_value) =
+                self.theirs.clients[connection].read_both().map_err(|error| failed("theirs", error))?;
             if let Some(fault) = self.fault {
                 fault(request, &mut our_bytes);
                 our_value = parse(&our_bytes)?.ok_or("the fault made half a reply")?.0;
             }
             if our_bytes != their_bytes && !agree(request, &our_value, &their_value) {
-                return Err(difference(
-                    &command_line(&request.arguments),
-                    &our_value,
-                    &their_value,
-                ));
+                return Err(difference(&command_line(&request.arguments), &our_value, &their_value));
             }
         }
         Ok(())
@@ -203,33 +170,20 @@ impl Duel {
     /// Compares all databases: keys, types, encodings, expiries, values, a whole SCAN, and the number of keys.
     pub fn compare_state(&mut self) -> Result<(), String> {
         for db in 0..DATABASES {
-            self.compare_db(db)
-                .map_err(|what| format!("state of database {db}: {what}"))?;
+            self.compare_db(db).map_err(|what| format!("state of database {db}: {what}"))?;
         }
         Ok(())
     }
 
     fn ask_both(&mut self, commands: &[Vec<Vec<u8>>]) -> Result<(Vec<Value>, Vec<Value>), String> {
-        let ours = self
-            .ours
-            .ask(commands)
-            .map_err(|error| format!("ours: {error}"))?;
-        let theirs = self
-            .theirs
-            .ask(commands)
-            .map_err(|error| format!("theirs: {error}"))?;
+        let ours = self.ours.ask(commands).map_err(|error| format!("ours: {error}"))?;
+        let theirs = self.theirs.ask(commands).map_err(|error| format!("theirs: {error}"))?;
         Ok((ours, theirs))
     }
 
     /// Asks both and compares each reply, with the tolerance given for it.
-    fn ask_and_compare(
-        &mut self,
-        questions: &[(Vec<Vec<u8>>, Option<Tolerance>)],
-    ) -> Result<Vec<Value>, String> {
-        let commands: Vec<_> = questions
-            .iter()
-            .map(|(command, _)| command.clone())
-            .collect();
+    fn ask_and_compare(&mut self, questions: &[(Vec<Vec<u8>>, Option<Tolerance>)]) -> Result<Vec<Value>, String> {
+        let commands: Vec<_> = questions.iter().map(|(command, _)| command.clone()).collect();
         let (ours, theirs) = self.ask_both(&commands)?;
         for (index, (command, tolerance)) in questions.iter().enumerate() {
             let (our, their) = (&ours[index], &theirs[index]);
@@ -241,15 +195,11 @@ impl Duel {
     }
 
     fn compare_db(&mut self, db: usize) -> Result<(), String> {
-        let opening = [
-            (words(&["SELECT", &db.to_string()]), None),
-            (words(&["KEYS", "*"]), Some(Tolerance::AnyOrder)),
-        ];
+        let opening = [(words(&["SELECT", &db.to_string()]), None), (words(&["KEYS", "*"]), Some(Tolerance::AnyOrder))];
         let replies = self.ask_and_compare(&opening)?;
         let keys: BTreeSet<Vec<u8>> = replies[1].items().iter().map(Value::plain).collect();
         for side in [&mut self.ours, &mut self.theirs] {
-            let scanned =
-                scan(side).map_err(|error| format!("{:?}: SCAN: {error}", side.target))?;
+            let scanned = scan(side).map_err(|error| format!("{:?}: SCAN: {error}", side.target))?;
             if scanned != keys {
                 return Err(format!(
                     "a whole SCAN of {:?} gives {} keys, KEYS * gives {}",
@@ -273,9 +223,7 @@ impl Duel {
             };
             questions.push((with_key(&["OBJECT", "ENCODING"], key, &[]), encodings));
             questions.push((with_key(&["PEXPIRETIME"], key, &[]), Some(Tolerance::Near(5000))));
-            for (_, command, rest, tolerance) in
-                READERS.iter().filter(|(name, ..)| name.as_bytes() == kind)
-            {
+            for (_, command, rest, tolerance) in READERS.iter().filter(|(name, ..)| name.as_bytes() == kind) {
                 questions.push((with_key(command, key, rest), *tolerance));
             }
         }
@@ -294,18 +242,12 @@ fn with_key(command: &[&str], key: &[u8], rest: &[&str]) -> Vec<Vec<u8>> {
 fn await_size(side: &mut Side, keys: usize) -> Result<(), String> {
     let deadline = Instant::now() + EXPIRED_FOUND_MAX;
     loop {
-        let size = side
-            .control
-            .try_call(&["DBSIZE"])
-            .map_err(|error| format!("DBSIZE: {error}"))?;
+        let size = side.control.try_call(&["DBSIZE"]).map_err(|error| format!("DBSIZE: {error}"))?;
         if size == Value::Integer(keys as i64) {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(format!(
-                "DBSIZE of {:?} stays at {size}, KEYS * gives {keys}",
-                side.target
-            ));
+            return Err(format!("DBSIZE of {:?} stays at {size}, KEYS * gives {keys}", side.target));
         }
     }
 }
@@ -315,9 +257,7 @@ fn scan(side: &mut Side) -> io::Result<BTreeSet<Vec<u8>>> {
     let mut keys = BTreeSet::new();
     let mut cursor = b"0".to_vec();
     for _ in 0..SCAN_STEPS_MAX {
-        let reply = side
-            .control
-            .try_call(&[&b"SCAN"[..], &cursor, b"COUNT", b"7"])?;
+        let reply = side.control.try_call(&[&b"SCAN"[..], &cursor, b"COUNT", b"7"])?;
         let Value::Array(parts) = &reply else {
             return Err(io::Error::other(format!("SCAN answered {reply}")));
         };
@@ -336,23 +276,11 @@ fn scan(side: &mut Side) -> io::Result<BTreeSet<Vec<u8>>> {
 /// Both replies as text; long ones from a little before the first difference.
 fn difference(command: &str, ours: &Value, theirs: &Value) -> String {
     let (ours, theirs) = (ours.to_string(), theirs.to_string());
-    let common = ours
-        .bytes()
-        .zip(theirs.bytes())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let common = ours.bytes().zip(theirs.bytes()).take_while(|(a, b)| a == b).count();
     let from = common.saturating_sub(60);
     let part = |text: &str| {
         let shown: String = text.bytes().skip(from).take(400).map(char::from).collect();
-        if from > 0 {
-            format!("… {shown}")
-        } else {
-            shown
-        }
+        if from > 0 { format!("… {shown}") } else { shown }
     };
-    format!(
-        "{command}\n  ours:   {}\n  theirs: {}",
-        part(&ours),
-        part(&theirs)
-    )
+    format!("{command}\n  ours:   {}\n  theirs: {}", part(&ours), part(&theirs))
 }

@@ -131,28 +131,14 @@ const PATTERNS: &[&[u8]] = &[
 ];
 
 /// Offsets that are refused, and one far out; never one that makes a huge string.
-const ODD_OFFSETS: &[&str] = &[
-    "-1",
-    "2000",
-    "536870912",
-    "9223372036854775807",
-    "-9223372036854775808",
-    "abc",
-    "9223372036854775808",
-];
+const ODD_OFFSETS: &[&str] =
+    &["-1", "2000", "536870912", "9223372036854775807", "-9223372036854775808", "abc", "9223372036854775808"];
 
 const ODD_COUNTS: &[&str] = &["0", "-1", "abc", "1000", "9223372036854775808"];
 
 const ODD_DATABASES: &[&str] = &["16", "-1", "abc", "", "99999999999", "9223372036854775808"];
 
-const ODD_CURSORS: &[&str] = &[
-    "abc",
-    "1x",
-    "18446744073709551616",
-    "18446744073709551615",
-    "9223372036854775808",
-    "7",
-];
+const ODD_CURSORS: &[&str] = &["abc", "1x", "18446744073709551616", "18446744073709551615", "9223372036854775808", "7"];
 
 /// Bits that are refused, and one far out.
 const ODD_BITS: &[&str] = &["-1", "20000", "4294967296", "9223372036854775807", "abc", "01", ""];
@@ -225,11 +211,7 @@ pub struct Request {
 impl Request {
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.noise);
-        if self.inline {
-            encode_inline(&self.arguments, out)
-        } else {
-            encode_array(&self.arguments, out)
-        }
+        if self.inline { encode_inline(&self.arguments, out) } else { encode_array(&self.arguments, out) }
     }
 }
 
@@ -237,11 +219,7 @@ impl Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Move {
     /// Commands sent over one connection, cut at `cuts` (per mille of the bytes) into several writes; then all replies are read.
-    Pipeline {
-        connection: usize,
-        requests: Vec<Request>,
-        cuts: Vec<u64>,
-    },
+    Pipeline { connection: usize, requests: Vec<Request>, cuts: Vec<u64> },
     /// All databases are compared.
     CompareState,
 }
@@ -259,12 +237,7 @@ impl Generator {
     pub fn new(seed: u64) -> Generator {
         let rows = rows();
         let weights = rows.iter().map(|row| row.weight).sum();
-        Generator {
-            rng: Rng::new(seed),
-            rows,
-            weights,
-            stream_ms: 1,
-        }
+        Generator { rng: Rng::new(seed), rows, weights, stream_ms: 1 }
     }
 
     /// The next move.
@@ -273,24 +246,12 @@ impl Generator {
             return Move::CompareState;
         }
         let connection = self.rng.below(CONNECTIONS as u64) as usize;
-        let length = if self.rng.chance(30) {
-            1
-        } else {
-            1 + self.rng.below(PIPELINE_MAX)
-        };
+        let length = if self.rng.chance(30) { 1 } else { 1 + self.rng.below(PIPELINE_MAX) };
         let requests = (0..length).map(|_| self.request()).collect();
-        let cuts = if self.rng.chance(20) {
-            self.rng.below(4)
-        } else {
-            0
-        };
+        let cuts = if self.rng.chance(20) { self.rng.below(4) } else { 0 };
         let mut cuts: Vec<u64> = (0..cuts).map(|_| self.rng.below(1000)).collect();
         cuts.sort_unstable();
-        Move::Pipeline {
-            connection,
-            requests,
-            cuts,
-        }
+        Move::Pipeline { connection, requests, cuts }
     }
 
     fn request(&mut self) -> Request {
@@ -304,22 +265,11 @@ impl Generator {
         let mut arguments = self.arguments(&nodes);
         self.mutate(&mut arguments);
         let plain = |argument: &Vec<u8>| {
-            !argument.is_empty()
-                && argument
-                    .iter()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-:.{}".contains(b))
+            !argument.is_empty() && argument.iter().all(|b| b.is_ascii_alphanumeric() || b"-:.{}".contains(b))
         };
         let inline = self.rng.chance(5) && arguments.iter().all(plain);
-        let noise = if self.rng.chance(2) {
-            Some(self.rng.pick(NOISE))
-        } else {
-            None
-        };
-        Request {
-            arguments,
-            inline,
-            noise: noise.copied().unwrap_or_default(),
-        }
+        let noise = if self.rng.chance(2) { Some(self.rng.pick(NOISE)) } else { None };
+        Request { arguments, inline, noise: noise.copied().unwrap_or_default() }
     }
 
     /// A command of the row as the grammar has it.
@@ -373,12 +323,12 @@ impl Generator {
                 let at = 1 + self.rng.below(arguments.len() as u64 - 1) as usize;
                 // Nothing that is a short expiry. As cursors, redis-server 7.0 takes "" and "-1", 7.2 and later do not.
                 let is_scan = arguments[0].to_ascii_uppercase().ends_with(b"SCAN");
-                let odd = if is_scan { &["abc", "1x", "9223372036854775808"][..] } else { &["abc", "", "-1", "9223372036854775808"] };
-                arguments[at] = self
-                    .rng
-                    .pick(odd)
-                    .as_bytes()
-                    .to_vec();
+                let odd = if is_scan {
+                    &["abc", "1x", "9223372036854775808"][..]
+                } else {
+                    &["abc", "", "-1", "9223372036854775808"]
+                };
+                arguments[at] = self.rng.pick(odd).as_bytes().to_vec();
             }
             4..8 => {
                 for byte in arguments.iter_mut().take(2).flatten() {
@@ -416,7 +366,9 @@ impl Generator {
             Kind::Pattern => self.rng.pick(PATTERNS).to_vec(),
             Kind::Cursor => self.mostly(80, 0..1, ODD_CURSORS),
             Kind::Bit => self.mostly(94, 0..300, ODD_BITS),
-            Kind::Field if self.rng.chance(50) => self.rng.pick(&["u8", "i8", "u4", "i64", "u63", "i16"]).as_bytes().to_vec(),
+            Kind::Field if self.rng.chance(50) => {
+                self.rng.pick(&["u8", "i8", "u4", "i64", "u63", "i16"]).as_bytes().to_vec()
+            }
             Kind::Field if self.rng.chance(5) => self.rng.pick(ODD_FIELDS).as_bytes().to_vec(),
             Kind::Field => [self.rng.pick(&["u", "i"]).as_bytes(), &self.small(1..64)].concat(),
             Kind::Place if self.rng.chance(40) => [&b"#"[..], &self.small(0..10)].concat(),
@@ -429,7 +381,9 @@ impl Generator {
             Kind::GeoKey => self.rng.pick(GEO_KEYS).to_vec(),
             Kind::Longitude => self.degrees(180),
             Kind::Latitude => self.degrees(85),
-            Kind::Radius if self.rng.chance(20) => self.mostly(60, 0..50_000, &["0", "-1", "0.001", "inf", "abc", "1e300"]),
+            Kind::Radius if self.rng.chance(20) => {
+                self.mostly(60, 0..50_000, &["0", "-1", "0.001", "inf", "abc", "1e300"])
+            }
             Kind::Radius => self.mostly(97, 0..3000, &["0", "20000"]),
             Kind::Sketch => self.rng.pick(SKETCHES).to_vec(),
             Kind::Numbers => self.rng.pick(NUMBERS).to_vec(),
@@ -501,7 +455,13 @@ impl Generator {
     /// Mostly in a part of the world where others are, sometimes anywhere, sometimes nowhere.
     fn degrees(&mut self, most: i64) -> Vec<u8> {
         let whole = match self.rng.below(40) {
-            0 => return self.rng.pick(&["-180", "180", "85.05112878", "-85.05112878", "180.1", "-86", "abc", "inf"]).as_bytes().to_vec(),
+            0 => {
+                return self
+                    .rng
+                    .pick(&["-180", "180", "85.05112878", "-85.05112878", "180.1", "-86", "abc", "inf"])
+                    .as_bytes()
+                    .to_vec();
+            }
             1..12 => self.small(-most..most),
             _ => self.small(10..20),
         };
@@ -510,21 +470,13 @@ impl Generator {
 
     /// `percent` times in a hundred an integer of the range, otherwise one of the odd texts.
     fn mostly(&mut self, percent: u64, range: Range<i64>, odd: &[&str]) -> Vec<u8> {
-        if self.rng.chance(percent) {
-            self.small(range)
-        } else {
-            self.rng.pick(odd).as_bytes().to_vec()
-        }
+        if self.rng.chance(percent) { self.small(range) } else { self.rng.pick(odd).as_bytes().to_vec() }
     }
 
     /// An integer of the range.
     fn small(&mut self, range: Range<i64>) -> Vec<u8> {
         let offset = self.rng.below(range.end.abs_diff(range.start));
-        range
-            .start
-            .saturating_add_unsigned(offset)
-            .to_string()
-            .into_bytes()
+        range.start.saturating_add_unsigned(offset).to_string().into_bytes()
     }
 
     /// A relative expiry. Times that could be reached during the test are left out, and so are equal ones: GT and LT compare
@@ -536,14 +488,7 @@ impl Generator {
             2 => overflowing.as_bytes().to_vec(),
             3 => self
                 .rng
-                .pick(&[
-                    "abc",
-                    "1.5",
-                    "",
-                    "-9223372036854775808",
-                    "9223372036854775808",
-                    "-1000",
-                ])
+                .pick(&["abc", "1.5", "", "-9223372036854775808", "9223372036854775808", "-1000"])
                 .as_bytes()
                 .to_vec(),
             _ => self.small(range),
@@ -579,15 +524,11 @@ impl Generator {
             6 | 7 => self.rng.pick(INTEGERS).as_bytes().to_vec(),
             8 | 9 => self.rng.pick(FLOATS).as_bytes().to_vec(),
             10 => Vec::new(),
-            11 => (0..self.rng.below(20))
-                .map(|_| self.rng.next() as u8)
-                .collect(),
+            11 => (0..self.rng.below(20)).map(|_| self.rng.next() as u8).collect(),
             12 => vec![b'x'; self.rng.below(2000) as usize],
             13 => vec![b'y'; 40 + self.rng.below(10) as usize],
             14 => b"line\r\nbreak $5 *3 \x00".to_vec(),
-            _ => (0..1 + self.rng.below(12))
-                .map(|_| b'a' + self.rng.below(4) as u8)
-                .collect(),
+            _ => (0..1 + self.rng.below(12)).map(|_| b'a' + self.rng.below(4) as u8).collect(),
         }
     }
 }

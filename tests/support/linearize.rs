@@ -41,7 +41,11 @@ pub enum Verdict {
 ///
 /// # Panics
 /// For more than [`CALLS_MAX`] calls.
-pub fn check<S: Clone + Eq + Hash>(initial: S, calls: &[Span], mut step: impl FnMut(&S, usize) -> Option<S>) -> Verdict {
+pub fn check<S: Clone + Eq + Hash>(
+    initial: S,
+    calls: &[Span],
+    mut step: impl FnMut(&S, usize) -> Option<S>,
+) -> Verdict {
     assert!(calls.len() <= CALLS_MAX, "a history has at most {CALLS_MAX} calls");
     let set = |include: &dyn Fn(&Span) -> bool| {
         calls.iter().enumerate().filter(|(_, call)| include(call)).fold(0_u64, |set, (index, _)| set | 1 << index)

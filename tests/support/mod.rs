@@ -1,10 +1,7 @@
 //! What the integration tests share: starting servers, a blocking client, reply values, command tables, and the
 //! machinery of the differential test. Test binaries include it with `mod support;`; nothing in `src/` may.
 
-#![allow(
-    dead_code,
-    reason = "each test binary uses its own part of this module"
-)]
+#![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
 pub mod client;
 pub mod compare;

@@ -44,8 +44,7 @@ pub enum Transport {
 /// The targets that tests of our server run against: Ringfort with 1, 2 and 4 shards, or redis-server while
 /// `RINGFORT_UNDER_TEST=redis`.
 pub fn targets_under_test() -> Vec<Target> {
-    let choice =
-        std::env::var("RINGFORT_UNDER_TEST").unwrap_or_else(|_| UNDER_TEST_DEFAULT.to_owned());
+    let choice = std::env::var("RINGFORT_UNDER_TEST").unwrap_or_else(|_| UNDER_TEST_DEFAULT.to_owned());
     match choice.as_str() {
         "redis" => vec![Target::Redis],
         "ringfort" => [1, 2, 4].map(|shards| Target::Ringfort { shards }).to_vec(),
@@ -62,10 +61,7 @@ fn redis_program() -> String {
 pub fn redis_version() -> Option<(u32, u32)> {
     static VERSION: OnceLock<Option<(u32, u32)>> = OnceLock::new();
     *VERSION.get_or_init(|| {
-        let output = Command::new(redis_program())
-            .arg("--version")
-            .output()
-            .ok()?;
+        let output = Command::new(redis_program()).arg("--version").output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let mut numbers = text.split("v=").nth(1)?.split('.').map(str::parse);
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
@@ -126,11 +122,7 @@ impl Server {
         parameters: &[&str],
         change: &dyn Fn(&mut Command),
     ) -> Server {
-        let attempts = if transport == Transport::Tcp {
-            PORT_ATTEMPTS
-        } else {
-            1
-        };
+        let attempts = if transport == Transport::Tcp { PORT_ATTEMPTS } else { 1 };
         let mut failure = String::new();
         for _ in 0..attempts {
             match Self::try_start(target, transport, parameters, change) {
@@ -155,25 +147,13 @@ impl Server {
         let (reader, writer) = std::io::pipe().map_err(|error| error.to_string())?;
         let mut command = command_for(target, &address, &directory);
         command.args(parameters).stdin(Stdio::null());
-        command
-            .stdout(writer.try_clone().map_err(|error| error.to_string())?)
-            .stderr(writer);
+        command.stdout(writer.try_clone().map_err(|error| error.to_string())?).stderr(writer);
         change(&mut command);
-        let child = command
-            .spawn()
-            .map_err(|error| format!("{command:?}: {error}"))?;
+        let child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
         drop(command); // Its ends of the pipe would keep the output open.
         let output = keep_output(reader, log_path(&directory));
-        let mut server = Server {
-            target,
-            address,
-            directory,
-            child,
-            output,
-        };
-        server
-            .wait_until_ready()
-            .map_err(|reason| format!("{reason}; output:\n{}", server.log()))?;
+        let mut server = Server { target, address, directory, child, output };
+        server.wait_until_ready().map_err(|reason| format!("{reason}; output:\n{}", server.log()))?;
         Ok(server)
     }
 
@@ -193,9 +173,7 @@ impl Server {
                 Ok(other) => failure = format!("PING answered {other}"),
                 Err(error) => failure = error.to_string(),
             }
-            if self.output.recv_timeout(Duration::from_millis(5))
-                == Err(RecvTimeoutError::Disconnected)
-            {
+            if self.output.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Disconnected) {
                 return Err(format!("ended while starting: {:?}", self.child.wait()));
             }
         }
@@ -227,13 +205,8 @@ impl Server {
     /// # Panics
     /// If that fails; the message holds the server's output.
     pub fn connect(&self) -> Client {
-        Client::connect(&self.address).unwrap_or_else(|error| {
-            panic!(
-                "cannot connect to {:?}: {error}; output:\n{}",
-                self.target,
-                self.log()
-            )
-        })
+        Client::connect(&self.address)
+            .unwrap_or_else(|error| panic!("cannot connect to {:?}: {error}; output:\n{}", self.target, self.log()))
     }
 
     /// Everything the server has written to its standard output and error so far.
@@ -253,16 +226,10 @@ impl Server {
             return;
         }
         let signal = format!("kill -TERM {}", self.child.id());
-        let _ = Command::new("sh")
-            .args(["-c", &signal])
-            .stderr(Stdio::null())
-            .status();
+        let _ = Command::new("sh").args(["-c", &signal]).stderr(Stdio::null()).status();
         let deadline = Instant::now() + STOP_TIMEOUT;
         while Instant::now() < deadline {
-            match self
-                .output
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
+            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(()) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
@@ -287,11 +254,7 @@ impl Drop for Server {
 /// A new folder below the system's temporary folder; short, since socket paths may have 107 bytes only.
 fn fresh_directory() -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let name = format!(
-        "rf-{}-{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    );
+    let name = format!("rf-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let path = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&path).expect("the temporary folder is writable");
     path
@@ -304,9 +267,7 @@ fn log_path(directory: &Path) -> PathBuf {
 /// A loopback port that was free a moment ago.
 fn free_port() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
+    listener.local_addr().expect("a bound socket has an address")
 }
 
 fn command_for(target: Target, address: &Address, directory: &Path) -> Command {
@@ -320,21 +281,10 @@ fn command_for(target: Target, address: &Address, directory: &Path) -> Command {
     };
     match address {
         Address::Unix(path) => command.args(["--port", "0", "--unixsocket"]).arg(path),
-        Address::Tcp(address) => {
-            command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
-        }
+        Address::Tcp(address) => command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string()]),
     };
     command.arg("--dir").arg(directory);
-    command.args([
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--enable-debug-command",
-        "yes",
-        "--logfile",
-        "",
-    ]);
+    command.args(["--save", "", "--appendonly", "no", "--enable-debug-command", "yes", "--logfile", ""]);
     command
 }
 

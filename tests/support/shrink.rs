@@ -22,12 +22,7 @@ struct Search<T, F> {
 /// A smaller list that still fails. `fails` must give the same answer for the same list.
 pub fn minimise<T: Clone>(items: Vec<T>, fails: impl FnMut(&[T]) -> bool) -> Vec<T> {
     let deadline = Instant::now() + TIME_MAX;
-    let mut search = Search {
-        items,
-        fails,
-        tries: 0,
-        deadline,
-    };
+    let mut search = Search { items, fails, tries: 0, deadline };
     search.remove_chunks();
     while search.remove_a_pair() {}
     search.items
@@ -77,11 +72,8 @@ impl<T: Clone, F: FnMut(&[T]) -> bool> Search<T, F> {
         if length > PAIRS_LENGTH_MAX {
             return false;
         }
-        let mut pairs =
-            (0..length).flat_map(|first| (first + 1..length).map(move |second| (first, second)));
-        pairs.any(|(first, second)| {
-            !self.is_spent() && self.try_keeping(|at| at != first && at != second)
-        })
+        let mut pairs = (0..length).flat_map(|first| (first + 1..length).map(move |second| (first, second)));
+        pairs.any(|(first, second)| !self.is_spent() && self.try_keeping(|at| at != first && at != second))
     }
 }
 
@@ -89,16 +81,8 @@ impl<T: Clone, F: FnMut(&[T]) -> bool> Search<T, F> {
 pub fn flatten(moves: &[Move]) -> Vec<Move> {
     let single = |step: &Move| match step {
         Move::CompareState => vec![Move::CompareState],
-        Move::Pipeline {
-            connection,
-            requests,
-            ..
-        } => {
-            let alone = |request| Move::Pipeline {
-                connection: *connection,
-                requests: vec![request],
-                cuts: Vec::new(),
-            };
+        Move::Pipeline { connection, requests, .. } => {
+            let alone = |request| Move::Pipeline { connection: *connection, requests: vec![request], cuts: Vec::new() };
             requests.iter().cloned().map(alone).collect()
         }
     };
@@ -111,18 +95,11 @@ pub fn describe(moves: &[Move]) -> String {
     for step in moves {
         match step {
             Move::CompareState => text.push_str("  (compare all databases)\n"),
-            Move::Pipeline {
-                connection,
-                requests,
-                cuts,
-            } => {
+            Move::Pipeline { connection, requests, cuts } => {
                 for (index, request) in requests.iter().enumerate() {
                     let joined = if index > 0 { "  + " } else { "  " };
                     let inline = if request.inline { " (inline)" } else { "" };
-                    text.push_str(&format!(
-                        "{joined}[{connection}] {}{inline}\n",
-                        command_line(&request.arguments)
-                    ));
+                    text.push_str(&format!("{joined}[{connection}] {}{inline}\n", command_line(&request.arguments)));
                 }
                 if !cuts.is_empty() {
                     text.push_str(&format!("    sent in pieces, cut at {cuts:?} per mille\n"));

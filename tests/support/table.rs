@@ -122,11 +122,7 @@ struct Pending {
 }
 
 impl Pending {
-    const NONE: Pending = Pending {
-        condition: Condition::Everyone,
-        sorted: false,
-        save: None,
-    };
+    const NONE: Pending = Pending { condition: Condition::Everyone, sorted: false, save: None };
 }
 
 impl Table {
@@ -144,19 +140,13 @@ impl Table {
                 (connection, pending) = (1, Pending::NONE);
                 continue;
             }
-            let section = sections
-                .last_mut()
-                .ok_or_else(|| fail("before the first section"))?;
+            let section = sections.last_mut().ok_or_else(|| fail("before the first section"))?;
             if let Some(number) = line.strip_prefix("@conn ") {
                 connection = number.parse().map_err(|_| fail("bad connection"))?;
             } else if !pending.read(line) {
                 match Action::parse(line) {
                     Ok(Some(action)) => {
-                        let Pending {
-                            condition,
-                            sorted,
-                            save,
-                        } = std::mem::replace(&mut pending, Pending::NONE);
+                        let Pending { condition, sorted, save } = std::mem::replace(&mut pending, Pending::NONE);
                         let (line, text) = (index + 1, line.to_owned());
                         section.steps.push(Step {
                             line,
@@ -179,10 +169,7 @@ impl Table {
                 }
             }
         }
-        let table = Table {
-            name: name.to_owned(),
-            sections,
-        };
+        let table = Table { name: name.to_owned(), sections };
         table.check()?;
         Ok(table)
     }
@@ -192,11 +179,9 @@ impl Table {
         for section in &self.sections {
             for (index, step) in section.steps.iter().enumerate() {
                 let unproven = |later: &Step| {
-                    later.connection != step.connection
-                        || later.expected.iter().all(|line| line == NO_REPLY)
+                    later.connection != step.connection || later.expected.iter().all(|line| line == NO_REPLY)
                 };
-                if step.expected.iter().any(|line| line == NO_REPLY)
-                    && section.steps[index + 1..].iter().all(unproven)
+                if step.expected.iter().any(|line| line == NO_REPLY) && section.steps[index + 1..].iter().all(unproven)
                 {
                     return Err(format!(
                         "{}:{}: {NO_REPLY} needs a later command that is answered",
@@ -215,11 +200,7 @@ impl Section {
             None => (title, Condition::Everyone),
             Some((title, condition)) => (title, Condition::parse(condition)?),
         };
-        Some(Section {
-            title: title.to_owned(),
-            condition,
-            steps: Vec::new(),
-        })
+        Some(Section { title: title.to_owned(), condition, steps: Vec::new() })
     }
 }
 
@@ -269,9 +250,7 @@ fn replies(expected: &[String]) -> Vec<String> {
     let mut replies: Vec<String> = Vec::new();
     for line in expected {
         let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-        let numbered = line[digits..].starts_with([')', '#', '~', '>'])
-            && digits > 0
-            && line[..digits] != *"1";
+        let numbered = line[digits..].starts_with([')', '#', '~', '>']) && digits > 0 && line[..digits] != *"1";
         match replies.last_mut() {
             Some(last) if line.starts_with(' ') || numbered => {
                 last.push('\n');
@@ -285,10 +264,7 @@ fn replies(expected: &[String]) -> Vec<String> {
 
 /// Whether `text` is what `pattern` says: literal except `<*>` (anything on the line), `<int>` and `<int LOW..HIGH>`.
 pub fn matches(pattern: &str, text: &str) -> bool {
-    let token = ["<*>", "<int>", "<int "]
-        .iter()
-        .filter_map(|token| pattern.find(token))
-        .min();
+    let token = ["<*>", "<int>", "<int "].iter().filter_map(|token| pattern.find(token)).min();
     let Some(at) = token else {
         return pattern == text;
     };
@@ -301,24 +277,18 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     let (token, rest) = (&pattern[at + 1..at + end], &pattern[at + end + 1..]);
     if token == "*" {
         let line = text.find('\n').unwrap_or(text.len());
-        return (0..=line)
-            .filter(|&n| text.is_char_boundary(n))
-            .any(|n| matches(rest, &text[n..]));
+        return (0..=line).filter(|&n| text.is_char_boundary(n)).any(|n| matches(rest, &text[n..]));
     }
     let sign = usize::from(text.starts_with('-'));
     let length = sign + text[sign..].bytes().take_while(u8::is_ascii_digit).count();
     let Ok(number) = text[..length].parse::<i128>() else {
         return false;
     };
-    let range = token
-        .strip_prefix("int ")
-        .and_then(|range| range.split_once(".."));
-    let fits = range.is_none_or(
-        |(low, high)| match (low.parse::<i128>(), high.parse::<i128>()) {
-            (Ok(low), Ok(high)) => (low..=high).contains(&number),
-            _ => false,
-        },
-    );
+    let range = token.strip_prefix("int ").and_then(|range| range.split_once(".."));
+    let fits = range.is_none_or(|(low, high)| match (low.parse::<i128>(), high.parse::<i128>()) {
+        (Ok(low), Ok(high)) => (low..=high).contains(&number),
+        _ => false,
+    });
     fits && matches(rest, &text[length..])
 }
 
@@ -329,18 +299,10 @@ fn expand(text: &str, saved: &BTreeMap<String, String>) -> Result<String, String
         let (inside, after) = after.split_once("}}").ok_or("{{ without }}")?;
         expanded.push_str(before);
         match inside.rsplit_once('*') {
-            Some((piece, count)) => expanded.push_str(
-                &piece.repeat(
-                    count
-                        .parse()
-                        .map_err(|_| format!("bad count in {inside}"))?,
-                ),
-            ),
-            None => expanded.push_str(
-                saved
-                    .get(inside)
-                    .ok_or_else(|| format!("nothing saved as {inside}"))?,
-            ),
+            Some((piece, count)) => {
+                expanded.push_str(&piece.repeat(count.parse().map_err(|_| format!("bad count in {inside}"))?))
+            }
+            None => expanded.push_str(saved.get(inside).ok_or_else(|| format!("nothing saved as {inside}"))?),
         }
         rest = after;
     }
@@ -361,23 +323,12 @@ struct Run<'a> {
 pub fn run(table: &Table, target: Target) -> Vec<String> {
     let server = Server::start(target);
     let mut failures = Vec::new();
-    for section in table
-        .sections
-        .iter()
-        .filter(|section| section.condition.holds(target))
-    {
+    for section in table.sections.iter().filter(|section| section.condition.holds(target)) {
         let mut run = Run::new(&server);
-        for step in section
-            .steps
-            .iter()
-            .filter(|step| step.condition.holds(target))
-        {
+        for step in section.steps.iter().filter(|step| step.condition.holds(target)) {
             let result = run.step(step);
             if let Err(failure) = &result {
-                failures.push(format!(
-                    "{}:{}: [{}] {}\n{failure}",
-                    table.name, step.line, section.title, step.text
-                ));
+                failures.push(format!("{}:{}: [{}] {}\n{failure}", table.name, step.line, section.title, step.text));
             }
             if matches!(result, Err(Failure::Broken(_))) {
                 break; // The connection is of no more use; the next section opens new ones.
@@ -413,18 +364,12 @@ impl<'a> Run<'a> {
     fn new(server: &'a Server) -> Run<'a> {
         let reply = server.connect().call(&["FLUSHALL"]);
         assert_eq!(reply.to_string(), "OK", "FLUSHALL before a section");
-        Run {
-            server,
-            clients: BTreeMap::new(),
-            saved: BTreeMap::new(),
-        }
+        Run { server, clients: BTreeMap::new(), saved: BTreeMap::new() }
     }
 
     fn client(&mut self, connection: usize) -> &mut Client {
         let server = self.server;
-        self.clients
-            .entry(connection)
-            .or_insert_with(|| server.connect())
+        self.clients.entry(connection).or_insert_with(|| server.connect())
     }
 
     /// Sends what the step says.
@@ -432,8 +377,7 @@ impl<'a> Run<'a> {
         let broken = |reason: String| Failure::Broken(format!("  {reason}"));
         match &step.action {
             Action::Command(line) | Action::Send(line) => {
-                let arguments =
-                    split_arguments(&expand(line, &self.saved).map_err(broken)?).map_err(broken)?;
+                let arguments = split_arguments(&expand(line, &self.saved).map_err(broken)?).map_err(broken)?;
                 self.client(step.connection).send(&arguments)?;
             }
             Action::Raw(text) => {
@@ -467,9 +411,7 @@ impl<'a> Run<'a> {
                 break;
             }
         }
-        Err(Failure::Broken(format!(
-            "  never were {count} clients blocked"
-        )))
+        Err(Failure::Broken(format!("  never were {count} clients blocked")))
     }
 
     fn step(&mut self, step: &Step) -> Result<(), Failure> {
@@ -484,19 +426,14 @@ impl<'a> Run<'a> {
             }
             if pattern == CLOSED {
                 if !self.client(step.connection).is_closed()? {
-                    let unread =
-                        String::from_utf8_lossy(self.client(step.connection).unread()).into_owned();
-                    return Err(Failure::Broken(format!(
-                        "  expected: {CLOSED}\n       got: {unread}"
-                    )));
+                    let unread = String::from_utf8_lossy(self.client(step.connection).unread()).into_owned();
+                    return Err(Failure::Broken(format!("  expected: {CLOSED}\n       got: {unread}")));
                 }
                 self.clients.remove(&step.connection);
                 continue;
             }
             let pattern = expand(&pattern, &self.saved).map_err(Failure::Broken)?;
-            let shown = self
-                .read(step)
-                .map_err(|failure| Failure::Broken(format!("{differences}{failure}")))?;
+            let shown = self.read(step).map_err(|failure| Failure::Broken(format!("{differences}{failure}")))?;
             if !matches(&pattern, &shown) {
                 let indented = |text: &str| text.replace('\n', "\n            ");
                 differences.push_str(&format!(
@@ -506,11 +443,7 @@ impl<'a> Run<'a> {
                 ));
             }
         }
-        if differences.is_empty() {
-            Ok(())
-        } else {
-            Err(Failure::Differs(differences))
-        }
+        if differences.is_empty() { Ok(()) } else { Err(Failure::Differs(differences)) }
     }
 
     /// Reads a reply of the step as text, and saves it if the step says so.
@@ -518,10 +451,7 @@ impl<'a> Run<'a> {
         let value = self.client(step.connection).read()?;
         let value = if step.sorted { value.sorted() } else { value };
         if let Some(name) = &step.save {
-            self.saved.insert(
-                name.clone(),
-                String::from_utf8_lossy(&value.plain()).into_owned(),
-            );
+            self.saved.insert(name.clone(), String::from_utf8_lossy(&value.plain()).into_owned());
         }
         Ok(value.to_string())
     }
@@ -534,17 +464,9 @@ impl<'a> Run<'a> {
 pub fn fill(table: &Table, text: &str) -> String {
     let server = Server::start(Target::Redis);
     let mut additions: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    for section in table
-        .sections
-        .iter()
-        .filter(|section| section.condition.holds(Target::Redis))
-    {
+    for section in table.sections.iter().filter(|section| section.condition.holds(Target::Redis)) {
         let mut run = Run::new(&server);
-        for step in section
-            .steps
-            .iter()
-            .filter(|step| step.condition.holds(Target::Redis))
-        {
+        for step in section.steps.iter().filter(|step| step.condition.holds(Target::Redis)) {
             if !step.expected.is_empty() || !step.action.is_answered() {
                 let _ = run.step(step);
             } else if run.send(step).is_ok() {
@@ -554,13 +476,7 @@ pub fn fill(table: &Table, text: &str) -> String {
     }
     let mut filled = String::new();
     for (index, line) in text.lines().enumerate() {
-        for line in std::iter::once(line).chain(
-            additions
-                .get(&(index + 1))
-                .into_iter()
-                .flatten()
-                .map(String::as_str),
-        ) {
+        for line in std::iter::once(line).chain(additions.get(&(index + 1)).into_iter().flatten().map(String::as_str)) {
             filled.push_str(line);
             filled.push('\n');
         }

@@ -76,17 +76,12 @@ pub fn split_arguments(line: &str) -> Result<Vec<Vec<u8>>, String> {
     while !rest.is_empty() {
         let (argument, after) = match rest.as_bytes()[0] {
             b'"' => {
-                let end = closing_quote(rest, b'"')
-                    .ok_or_else(|| format!("unbalanced quotes: {line}"))?;
+                let end = closing_quote(rest, b'"').ok_or_else(|| format!("unbalanced quotes: {line}"))?;
                 (unescape(&rest[1..end]), &rest[end + 1..])
             }
             b'\'' => {
-                let end = closing_quote(rest, b'\'')
-                    .ok_or_else(|| format!("unbalanced quotes: {line}"))?;
-                (
-                    rest[1..end].replace("\\'", "'").into_bytes(),
-                    &rest[end + 1..],
-                )
+                let end = closing_quote(rest, b'\'').ok_or_else(|| format!("unbalanced quotes: {line}"))?;
+                (rest[1..end].replace("\\'", "'").into_bytes(), &rest[end + 1..])
             }
             _ => {
                 let end = rest.find(char::is_whitespace).unwrap_or(rest.len());

@@ -88,18 +88,13 @@ fn parse_at(bytes: &[u8], at: &mut usize, depth: usize) -> Parsed<Value> {
 
 fn take_line<'a>(bytes: &'a [u8], at: &mut usize) -> Parsed<&'a [u8]> {
     let rest = &bytes[*at..];
-    let length = rest
-        .windows(2)
-        .position(|pair| pair == b"\r\n")
-        .ok_or(None)?;
+    let length = rest.windows(2).position(|pair| pair == b"\r\n").ok_or(None)?;
     *at += length + 2;
     Ok(&rest[..length])
 }
 
 fn number(text: &[u8]) -> Parsed<i64> {
-    let parsed = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse().ok());
+    let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     parsed.ok_or_else(|| Some(format!("not a number: {}", quote(text))))
 }
 
@@ -121,25 +116,11 @@ fn take_bulk(bytes: &[u8], at: &mut usize, length: &[u8]) -> Parsed<Vec<u8>> {
 }
 
 fn take_items(bytes: &[u8], at: &mut usize, items: i64, depth: usize) -> Parsed<Vec<Value>> {
-    (0..count(items)?)
-        .map(|_| parse_at(bytes, at, depth + 1))
-        .collect()
+    (0..count(items)?).map(|_| parse_at(bytes, at, depth + 1)).collect()
 }
 
-fn take_pairs(
-    bytes: &[u8],
-    at: &mut usize,
-    pairs: i64,
-    depth: usize,
-) -> Parsed<Vec<(Value, Value)>> {
-    (0..count(pairs)?)
-        .map(|_| {
-            Ok((
-                parse_at(bytes, at, depth + 1)?,
-                parse_at(bytes, at, depth + 1)?,
-            ))
-        })
-        .collect()
+fn take_pairs(bytes: &[u8], at: &mut usize, pairs: i64, depth: usize) -> Parsed<Vec<(Value, Value)>> {
+    (0..count(pairs)?).map(|_| Ok((parse_at(bytes, at, depth + 1)?, parse_at(bytes, at, depth + 1)?))).collect()
 }
 
 impl Value {
@@ -152,11 +133,7 @@ impl Value {
     pub fn plain(&self) -> Vec<u8> {
         match self {
             Value::Status(text) | Value::Error(text) | Value::Bulk(text) => text.clone(),
-            other => other
-                .to_string()
-                .trim_start_matches("(integer) ")
-                .as_bytes()
-                .to_vec(),
+            other => other.to_string().trim_start_matches("(integer) ").as_bytes().to_vec(),
         }
     }
 
@@ -186,8 +163,7 @@ impl Value {
     pub fn sorted(self) -> Value {
         let sort = |items: Vec<Value>| {
             let mut items: Vec<Value> = items.into_iter().map(Value::sorted).collect();
-            let scalar =
-                |item: &Value| !matches!(item, Value::Array(_) | Value::Map(_) | Value::Set(_));
+            let scalar = |item: &Value| !matches!(item, Value::Array(_) | Value::Map(_) | Value::Set(_));
             if items.iter().all(scalar) {
                 items.sort();
             }
@@ -204,12 +180,7 @@ impl Value {
         }
     }
 
-    fn fmt_items(
-        f: &mut fmt::Formatter<'_>,
-        items: &[Value],
-        mark: char,
-        indent: usize,
-    ) -> fmt::Result {
+    fn fmt_items(f: &mut fmt::Formatter<'_>, items: &[Value], mark: char, indent: usize) -> fmt::Result {
         for (index, item) in items.iter().enumerate() {
             let prefix = format!("{}{mark} ", index + 1);
             Self::fmt_lead(f, &prefix, index, indent)?;
@@ -218,12 +189,7 @@ impl Value {
         Ok(())
     }
 
-    fn fmt_pairs(
-        f: &mut fmt::Formatter<'_>,
-        pairs: &[(Value, Value)],
-        mark: char,
-        indent: usize,
-    ) -> fmt::Result {
+    fn fmt_pairs(f: &mut fmt::Formatter<'_>, pairs: &[(Value, Value)], mark: char, indent: usize) -> fmt::Result {
         for (index, (key, value)) in pairs.iter().enumerate() {
             let prefix = format!("{}{mark} ", index + 1);
             Self::fmt_lead(f, &prefix, index, indent)?;
@@ -234,12 +200,7 @@ impl Value {
         Ok(())
     }
 
-    fn fmt_lead(
-        f: &mut fmt::Formatter<'_>,
-        prefix: &str,
-        index: usize,
-        indent: usize,
-    ) -> fmt::Result {
+    fn fmt_lead(f: &mut fmt::Formatter<'_>, prefix: &str, index: usize, indent: usize) -> fmt::Result {
         if index > 0 {
             write!(f, "\n{:indent$}", "")?;
         }
@@ -268,11 +229,7 @@ impl Value {
             Value::BigNumber(text) => write!(f, "(big number) {}", lossy(text)),
             Value::Verbatim(text) => {
                 let format = lossy(text.get(..3).unwrap_or_default());
-                write!(
-                    f,
-                    "(verbatim {format}) {}",
-                    quote(text.get(4..).unwrap_or_default())
-                )
+                write!(f, "(verbatim {format}) {}", quote(text.get(4..).unwrap_or_default()))
             }
             Value::BulkError(text) => write!(f, "(bulk error) {}", quote(text)),
             Value::Attributed(attributes, value) => {

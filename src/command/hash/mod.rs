@@ -70,7 +70,7 @@ fn remove_due(context: &mut Context<'_>, names: Names) {
 
 /// Up to where hashes stay packed.
 #[inline]
-fn packed_limits(config: &Config) -> PackedLimits {
+pub(super) fn packed_limits(config: &Config) -> PackedLimits {
     let limit = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     PackedLimits {
         entries: limit(config.get_u64(crate::param!("hash-max-listpack-entries"))),

@@ -14,8 +14,10 @@ pub mod transfer;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::config::Config;
 use crate::keyspace::write::KeyWrite;
 use crate::resp::reply::Reply;
+use crate::stats::server::ServerFacts;
 use crate::stdx::limits::SHARED_VALUE_BYTES_MIN;
 use crate::value::list::{End, Item, Limits, List, NewElement};
 use crate::value::listpack::Element;
@@ -40,9 +42,14 @@ const OUT_OF_RANGE: CommandError =
 /// How much goes into the nodes of a list now.
 #[inline]
 pub fn limits(context: &Context<'_>) -> Limits {
+    node_limits(context.config, context.server)
+}
+
+/// The same for whoever has no context.
+pub(super) fn node_limits(config: &Config, server: &ServerFacts) -> Limits {
     Limits {
-        node: context.config.get_i64(crate::param!("list-max-listpack-size")) as i32,
-        plain_bytes_min: context.server.list_plain_bytes_min.load(Relaxed),
+        node: config.get_i64(crate::param!("list-max-listpack-size")) as i32,
+        plain_bytes_min: server.list_plain_bytes_min.load(Relaxed),
     }
 }
 

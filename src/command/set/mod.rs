@@ -19,7 +19,7 @@ use super::spec::{Categories, Command};
 const SET: Command = Command { categories: Categories::SET, group: "set", ..Command::BASE };
 
 /// How large the small forms may get.
-fn limits(config: &Config) -> SetLimits {
+pub(super) fn limits(config: &Config) -> SetLimits {
     let get = |parameter| usize::try_from(config.get_u64(parameter)).unwrap_or(usize::MAX);
     SetLimits {
         intset_entries: get(crate::param!("set-max-intset-entries")),

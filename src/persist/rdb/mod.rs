@@ -10,8 +10,19 @@
 //! Source of the format: Redis' rdb.h and rdb.c up to 7.4, Valkey's up to 9.0.
 
 pub mod error;
+pub mod file_read;
+pub mod file_write;
 pub mod form;
+mod opcode;
+pub mod payload;
+mod read_hash;
+mod read_list;
+mod read_set;
+mod read_sorted_set;
+mod read_stream;
 pub mod reader;
+pub mod value_read;
+pub mod value_write;
 pub mod writer;
-pub mod ziplist;
-pub mod zipmap;
+mod ziplist;
+mod zipmap;

@@ -36,6 +36,11 @@ impl Writer {
         self.bytes.push(byte);
     }
 
+    /// Bytes whose number the reader knows.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// A length.
     #[inline]
     pub fn length(&mut self, length: u64) {

@@ -194,9 +194,7 @@ pub fn rows() -> Vec<Row> {
     let families = FAMILIES.iter().chain(newer.map(|(_, lines)| lines));
     let lines = families.flat_map(|family| family.lines()).map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| parse_row(line).unwrap_or_else(|reason| panic!("grammar: {reason}: {line}")))
-        .collect()
+    lines.map(|line| parse_row(line).unwrap_or_else(|reason| panic!("grammar: {reason}: {line}"))).collect()
 }
 
 /// Reads one line.
@@ -213,14 +211,8 @@ pub fn parse_row(line: &str) -> Result<Row, String> {
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
     let mut at = 0;
     let mut alternatives = parse_alternatives(&tokens, &mut at)?;
-    match (
-        alternatives.pop(),
-        alternatives.is_empty(),
-        at == tokens.len(),
-    ) {
-        (Some(nodes), true, true) if matches!(nodes.first(), Some(Node::Literal(_))) => {
-            Ok(Row { weight, nodes })
-        }
+    match (alternatives.pop(), alternatives.is_empty(), at == tokens.len()) {
+        (Some(nodes), true, true) if matches!(nodes.first(), Some(Node::Literal(_))) => Ok(Row { weight, nodes }),
         _ => Err("not one sequence that begins with a name".to_owned()),
     }
 }
@@ -247,14 +239,12 @@ fn parse_alternatives(tokens: &[&str], at: &mut usize) -> Result<Vec<Vec<Node>>,
                 current.push(Node::Repeat(inside));
             }
             word if word.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit())
-                || !word.contains(|c: char| c.is_ascii_alphabetic()) => {
+                || !word.contains(|c: char| c.is_ascii_alphabetic()) =>
+            {
                 current.push(Node::Literal(word.to_owned()))
             }
             word => {
-                let kind = KINDS
-                    .iter()
-                    .find(|(name, _)| *name == word)
-                    .ok_or(format!("unknown kind `{word}`"))?;
+                let kind = KINDS.iter().find(|(name, _)| *name == word).ok_or(format!("unknown kind `{word}`"))?;
                 current.push(Node::Argument(kind.1));
             }
         }
