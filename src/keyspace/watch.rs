@@ -1,18 +1,18 @@
 //! Watched keys (WATCH): who wants to know that a key was changed before its transaction runs.
 //!
-//! The watchers of a shard's keys stand in its box, as flags shared with their sessions. Whoever writes to a key raises the
+//! The watchers of a shard's keys stand in its box, as flags that belong to their sessions. Whoever writes to a key raises the
 //! flags while it has the box; whoever runs EXEC has the boxes of all watched keys, so the check and the transaction are
 //! one step. A raised flag is taken out at once; one whose session has forgotten it is taken out by `sweep`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::runtime::flag::Flag;
 
 /// The watchers of one shard.
 #[derive(Debug, Default)]
 pub struct Watchers {
-    databases: Vec<BTreeMap<Box<[u8]>, Vec<Arc<Flag>>>>,
+    databases: Vec<BTreeMap<Box<[u8]>, Vec<Weak<Flag>>>>,
 }
 
 impl Watchers {
@@ -23,17 +23,16 @@ impl Watchers {
         }
         let flags = self.databases[database as usize].entry(key.into()).or_default();
         flags.retain(is_wanted);
-        if !flags.iter().any(|other| Arc::ptr_eq(other, flag)) {
-            flags.push(flag.clone());
+        let flag = Arc::downgrade(flag);
+        if !flags.iter().any(|other| Weak::ptr_eq(other, &flag)) {
+            flags.push(flag);
         }
     }
 
     /// A key was changed or is gone.
     pub fn touch(&mut self, database: u32, key: &[u8]) {
         let Some(keys) = self.databases.get_mut(database as usize) else { return };
-        for flag in keys.remove(key).into_iter().flatten() {
-            flag.raise();
-        }
+        keys.remove(key).iter().flatten().for_each(raise);
     }
 
     /// Watched keys of a database were changed: those that `is_changed` says.
@@ -42,7 +41,7 @@ impl Watchers {
         keys.retain(|key, flags| {
             let changed = is_changed(key);
             if changed {
-                flags.iter().for_each(|flag| flag.raise());
+                flags.iter().for_each(raise);
             }
             !changed
         });
@@ -56,7 +55,7 @@ impl Watchers {
     /// Calls `see` with a number of each session that watches a key, once per key.
     pub fn sessions(&self, see: impl FnMut(usize)) {
         let flags = self.databases.iter().flat_map(BTreeMap::values).flatten();
-        flags.map(|flag| Arc::as_ptr(flag).addr()).for_each(see);
+        flags.filter(|flag| is_wanted(flag)).map(|flag| flag.as_ptr().addr()).for_each(see);
     }
 
     /// Removes the flags of sessions that have forgotten them; true when none is left.
@@ -77,8 +76,14 @@ impl Watchers {
 }
 
 /// The session that made the flag still has it.
-fn is_wanted(flag: &Arc<Flag>) -> bool {
-    Arc::strong_count(flag) > 1
+fn is_wanted(flag: &Weak<Flag>) -> bool {
+    flag.strong_count() > 0
+}
+
+fn raise(flag: &Weak<Flag>) {
+    if let Some(flag) = flag.upgrade() {
+        flag.raise();
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +105,24 @@ mod tests {
         watchers.touch_where(1, |key| key == b"k");
         assert!(!other.is_raised());
         assert!(!watchers.sweep());
+        drop(other);
+        assert!(watchers.sweep());
+    }
+
+    #[test]
+    fn a_session_that_forgets_several_keys_leaves_nothing() {
+        let mut watchers = Watchers::default();
+        let (one, other) = (Arc::new(Flag::default()), Arc::new(Flag::default()));
+        for key in [b"a", b"b", b"c"] {
+            watchers.watch(0, key, &one);
+        }
+        watchers.watch(0, b"b", &other);
+        drop(one);
+        assert!(!watchers.sweep());
+        assert_eq!(watchers.keys_len(), 1);
+        let mut sessions = 0;
+        watchers.sessions(|_| sessions += 1);
+        assert_eq!(sessions, 1);
         drop(other);
         assert!(watchers.sweep());
     }

@@ -239,7 +239,7 @@ impl Core {
         session.argument_bytes = (0..args.len()).map(|at| args.get(at).len()).sum();
         match stop {
             Stop::Refused(error, row) => {
-                session.abort_transaction();
+                let error = session.refused(row, error);
                 if let Some(row) = row {
                     self.server.cores[self.id].per_command[row.id].rejected.add(1);
                 }

@@ -86,11 +86,18 @@ impl Session {
             && !matches!(row.full_name, "quit" | "reset")
     }
 
-    /// A command of the transaction was refused.
-    pub(super) fn abort_transaction(&mut self) {
+    /// A command was refused before it ran: its transaction cannot be run any more. EXEC itself ends it, and says why.
+    pub(super) fn refused(&mut self, row: Option<&Row>, error: CommandError) -> CommandError {
+        if row.is_some_and(|row| matches!(row.command.run, Run::Transaction(Step::Exec))) {
+            (self.transaction, self.watch) = (None, None);
+            let reason = error.text();
+            let reason = reason.strip_prefix(b"ERR ").unwrap_or(&reason);
+            return CommandError::Owned([b"EXECABORT Transaction discarded because of: ", reason].concat());
+        }
         if let Some(transaction) = &mut self.transaction {
             transaction.aborted = true;
         }
+        error
     }
 
     /// The transaction has a command that writes.
@@ -110,6 +117,7 @@ impl Core {
             Route::Shard { shard, .. } => 1 << shard,
             Route::Shards(shards) => shards,
         };
+        session.client.last_command = row.full_name;
         let Some(transaction) = &mut session.transaction else { unreachable!("only a session in MULTI queues") };
         transaction.queue.push(row, args, 0..args.len(), database, 0, protocol, touch);
         transaction.shards |= shards;
