@@ -117,7 +117,7 @@ fn a_false_reply_is_found_and_shrunk() {
         return;
     }
     let (report, small) =
-        run(Target::Redis, 3, 20_000, Some(false_getrange)).expect_err("the fault must be found");
+        run(Target::Redis, 3, 120_000, Some(false_getrange)).expect_err("the fault must be found");
     let commands: Vec<&Request> = small
         .iter()
         .flat_map(|step| {

@@ -151,6 +151,16 @@ pub const ERROR_VARIANTS: &[(&str, &str, &str)] = &[
         "ERR wrong number of arguments for 'command|getkeys' command",
         "7.0.15 wants three words after COMMAND GETKEYS, 7.2 and later two (arity -3)",
     ),
+    (
+        "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.",
+        "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
+        "7.2 and later name the command so",
+    ),
+    (
+        "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.",
+        "ERR Unbalanced XREADGROUP list of streams: for each stream key an ID or '>' must be specified.",
+        "likewise",
+    ),
     ("ERR Invalid command specified", "ERR wrong number of arguments for 'command|getkeys' command", "likewise"),
     ("ERR The command has no key arguments", "ERR wrong number of arguments for 'command|getkeys' command", "likewise"),
     (
