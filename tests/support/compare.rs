@@ -158,7 +158,7 @@ pub const ERROR_VARIANTS: &[(&str, &str, &str)] = &[
     ),
     (
         "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.",
-        "ERR Unbalanced XREADGROUP list of streams: for each stream key an ID or '>' must be specified.",
+        "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
         "likewise",
     ),
     ("ERR Invalid command specified", "ERR wrong number of arguments for 'command|getkeys' command", "likewise"),

@@ -26,7 +26,7 @@ pub const LINES: &str = "
 8 GEOSEARCH geo-key FROMLONLAT longitude latitude BYBOX radius radius (M|KM|KM|FT|MI) [WITHDIST] [COUNT count] (ASC|DESC)
 6 GEOSEARCH geo-key FROMMEMBER member BYBOX radius radius KM [WITHDIST] [WITHHASH]
 6 GEOSEARCH geo-key FROMMEMBER member BYRADIUS radius KM [COUNT count ANY]
-3 GEOSEARCH geo-key BYRADIUS 9 KM {(FROMMEMBER member|FROMLONLAT longitude latitude|BYRADIUS radius KM|BYBOX radius radius KM|ASC|COUNT count|Bogus)}+
+3 GEOSEARCH geo-key FROMMEMBER member BYRADIUS 9 KM {(FROMMEMBER member|FROMLONLAT longitude latitude|BYRADIUS radius KM|BYBOX radius radius KM|ASC|COUNT count|Bogus)}+
 5 GEOSEARCHSTORE key geo-key FROMLONLAT longitude latitude BYRADIUS radius KM [COUNT count] [STOREDIST]
 3 GEOSEARCHSTORE key geo-key FROMMEMBER member BYBOX radius radius KM [DESC] [STOREDIST]
 2 GEOSEARCHSTORE key geo-key FROMMEMBER member BYRADIUS 9 KM {(FROMMEMBER member|FROMLONLAT longitude latitude|BYRADIUS radius KM|STOREDIST|WITHDIST)}+

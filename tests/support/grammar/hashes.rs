@@ -3,7 +3,6 @@
 pub const LINES: &str = "
 30 HSET key {member value}+
 10 HSET key {member integer}+
-2 HSET key member value member
 8 HMSET key {member value}+
 8 HSETNX key member value
 20 HGET key member
