@@ -3,6 +3,8 @@
 //! Plain functions over bytes: single bits, counting, finding, integers of any width at any place, and combining whole
 //! strings. What lies behind the end of a string reads as zero. Called by the bitmap commands.
 
+use std::ops::Range;
+
 /// Whether a bit is set.
 #[inline]
 pub fn is_set(bytes: &[u8], bit: u64) -> bool {
@@ -257,73 +259,79 @@ pub enum Operation {
     One,
 }
 
-impl Operation {
-    /// X is added after all others.
-    pub fn takes_first_last(self) -> bool {
-        matches!(self, Operation::Diff | Operation::Diff1 | Operation::AndOr)
+/// Bytes that are combined at a time: the result and one string's part of it fit into the first-level cache.
+const COMBINED_BYTES: usize = 8 * 1024;
+
+/// Combines strings, of which there is at least one (for `Not`, one). The result is as long as the longest; shorter ones go on
+/// with zeros.
+pub fn combine(operation: Operation, sources: &[&[u8]]) -> Vec<u8> {
+    let Some((first, others)) = sources.split_first() else { return Vec::new() };
+    let len = sources.iter().map(|source| source.len()).max().unwrap_or(0);
+    let mut result = vec![0; len];
+    let mut repeated = if operation == Operation::One { vec![0; len.min(COMBINED_BYTES)] } else { Vec::new() };
+    for (index, own) in result.chunks_mut(COMBINED_BYTES).enumerate() {
+        let range = index * COMBINED_BYTES..index * COMBINED_BYTES + own.len();
+        repeated.fill(0);
+        combine_part(
+            operation,
+            own,
+            part_of(first, &range),
+            others.iter().map(|other| part_of(other, &range)),
+            &mut repeated,
+        );
     }
+    result
 }
 
-/// Strings on their way to one.
-pub struct Combination {
+/// As much of a range as the string has.
+fn part_of<'a>(source: &'a [u8], range: &Range<usize>) -> &'a [u8] {
+    &source[range.start.min(source.len())..range.end.min(source.len())]
+}
+
+/// Combines a part of all strings into `own`, which is zero. `repeated` is zero too, and there for `One`: what was set more
+/// than once.
+fn combine_part<'a>(
     operation: Operation,
-    bytes: Vec<u8>,
-    /// For `One`: what was set more than once.
-    repeated: Vec<u8>,
-    is_begun: bool,
-}
-
-impl Combination {
-    /// Nothing yet; `len` is the length of the longest string that will be added.
-    pub fn new(operation: Operation, len: usize) -> Combination {
-        let repeated = if operation == Operation::One { vec![0; len] } else { Vec::new() };
-        Combination { operation, bytes: vec![0; len], repeated, is_begun: false }
+    own: &mut [u8],
+    first: &[u8],
+    others: impl Iterator<Item = &'a [u8]>,
+    repeated: &mut [u8],
+) {
+    use Operation::{And, AndOr, Diff, Diff1, Not, One, Or, Xor};
+    match operation {
+        And | Or | Xor | Not | One => own[..first.len()].copy_from_slice(first),
+        // These need all of the others before the first one.
+        Diff | Diff1 | AndOr => {}
     }
-
-    /// Adds a string. When `Operation::takes_first_last` says so, X must come as the last one, and `is_last` tell it.
-    pub fn add(&mut self, source: &[u8], is_last: bool) {
-        let begins = !std::mem::replace(&mut self.is_begun, true);
-        let (common, rest) = self.bytes.split_at_mut(source.len());
-        match self.operation {
-            Operation::And | Operation::Not if begins => {
-                common.copy_from_slice(source);
-                if self.operation == Operation::Not {
-                    self.bytes.iter_mut().for_each(|byte| *byte = !*byte);
-                }
+    for other in others {
+        match operation {
+            And => {
+                zip(own, other, |own, other| own & other);
+                own[other.len()..].fill(0);
             }
-            Operation::And | Operation::Not => {
-                zip(common, source, |own, other| own & other);
-                rest.fill(0);
-            }
-            Operation::Xor => zip(common, source, |own, other| own ^ other),
-            Operation::Or => zip(common, source, |own, other| own | other),
-            Operation::One => {
-                for ((own, other), repeated) in common.iter_mut().zip(source).zip(&mut self.repeated) {
+            Xor => zip(own, other, |own, other| own ^ other),
+            One => {
+                for ((own, other), repeated) in own.iter_mut().zip(other).zip(&mut *repeated) {
                     *repeated |= *own & other;
                     *own |= other;
                 }
             }
-            Operation::Diff | Operation::Diff1 | Operation::AndOr if !is_last => {
-                zip(common, source, |own, other| own | other);
-            }
-            Operation::Diff => {
-                zip(common, source, |own, first| first & !own);
-                rest.fill(0);
-            }
-            Operation::Diff1 => zip(common, source, |own, first| own & !first),
-            Operation::AndOr => {
-                zip(common, source, |own, first| own & first);
-                rest.fill(0);
-            }
+            Or | Not | Diff | Diff1 | AndOr => zip(own, other, |own, other| own | other),
         }
     }
-
-    /// The result.
-    pub fn finish(mut self) -> Vec<u8> {
-        if self.operation == Operation::One {
-            zip(&mut self.bytes, &self.repeated, |own, repeated| own & !repeated);
+    match operation {
+        And | Or | Xor => {}
+        Not => own.iter_mut().for_each(|byte| *byte = !*byte),
+        One => zip(own, repeated, |own, repeated| own & !repeated),
+        Diff1 => zip(own, first, |own, first| own & !first),
+        Diff | AndOr => {
+            if operation == Diff {
+                zip(own, first, |own, first| first & !own);
+            } else {
+                zip(own, first, |own, first| first & own);
+            }
+            own[first.len()..].fill(0);
         }
-        self.bytes
     }
 }
 

@@ -148,6 +148,27 @@ fn what_does_not_fit_when_it_is_given() {
     }
 }
 
+/// Parts are combined one after the other: their ends must meet.
+#[test]
+fn long_strings_are_combined_in_parts() {
+    let strings: Vec<Vec<u8>> = [3 * COMBINED_BYTES + 5, 2 * COMBINED_BYTES, COMBINED_BYTES - 1, 7]
+        .iter()
+        .enumerate()
+        .map(|(nth, &len)| (0..len).map(|at| (at * (2 * nth + 3) + at / 7) as u8).collect())
+        .collect();
+    let sources: Vec<&[u8]> = strings.iter().map(Vec::as_slice).collect();
+    for operation in [Operation::And, Operation::Xor, Operation::Diff, Operation::Diff1, Operation::One] {
+        let whole = combine(operation, &sources);
+        let mut by_parts = Vec::new();
+        for at in 0..whole.len() {
+            let bytes: Vec<&[u8]> =
+                sources.iter().map(|source| &source[at.min(source.len())..(at + 1).min(source.len())]).collect();
+            by_parts.extend(combine(operation, &bytes));
+        }
+        assert!(whole == by_parts, "{operation:?}");
+    }
+}
+
 #[test]
 fn combinations_as_bit_by_bit() {
     use Operation::{And, AndOr, Diff, Diff1, Not, One, Or, Xor};
@@ -155,20 +176,12 @@ fn combinations_as_bit_by_bit() {
         let len = sources.iter().map(Vec::len).max().unwrap_or(0);
         for operation in [And, Or, Xor, Not, Diff, Diff1, AndOr, One] {
             let sources = if operation == Not { &sources[..sources.len().min(1)] } else { &sources[..] };
-            let enough = if operation.takes_first_last() { 2 } else { 1 };
             let len = if operation == Not { sources.first().map_or(0, Vec::len) } else { len };
-            if sources.len() < enough {
+            if sources.is_empty() {
                 continue;
             }
-            let mut combination = Combination::new(operation, len);
-            let mut order: Vec<usize> = (0..sources.len()).collect();
-            if operation.takes_first_last() {
-                order.rotate_left(1);
-            }
-            for (nth, &at) in order.iter().enumerate() {
-                combination.add(&sources[at], nth + 1 == order.len());
-            }
-            let result = combination.finish();
+            let sources: Vec<&[u8]> = sources.iter().map(Vec::as_slice).collect();
+            let result = combine(operation, &sources);
             assert_eq!(result.len(), len);
             for bit in 0..len as u64 * 8 {
                 let first = naive(&sources[0], bit);

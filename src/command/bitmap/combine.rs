@@ -2,13 +2,16 @@
 //!
 //! DIFF, DIFF1, ANDOR and ONE are those of Redis 8.2 (its manual's page on BITOP).
 
+use std::borrow::Cow;
+
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::spec::{BeginSearch, Command, FindKeys, Flags, KeySpec, Run, key_at};
+use crate::keyspace::entry::ValueRef;
 use crate::keyspace::write::Expiry;
-use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
-use crate::value::bits::{Combination, Operation};
-use crate::value::object::LongString;
+use crate::stdx::number::{self, INTEGER_TEXT_BYTES_MAX};
+use crate::value::bits::{self, Operation};
+use crate::value::object::{LongString, Value};
 
 use super::BITMAP;
 
@@ -74,27 +77,29 @@ fn bitop(context: &mut Context<'_>) -> Result<(), CommandError> {
     if len == 0 {
         context.write(2).remove();
     } else {
-        let result = combine(context, operation, len);
+        let result = combined(context, operation);
         context.write(2).set_value(LongString::Private(result).boxed(), Expiry::Never);
     }
     context.reply.integer(len as i64);
     Ok(())
 }
 
-/// The combination of all sources, which are known to be strings of at most `len` bytes.
-fn combine(context: &mut Context<'_>, operation: Operation, len: usize) -> Vec<u8> {
-    let (database, turn) = (context.database, context.turn);
-    let sources = context.args.len() - FIRST_SOURCE;
-    let shift = usize::from(operation.takes_first_last());
-    let mut combination = Combination::new(operation, len);
-    for nth in 0..sources {
-        let key = context.key(FIRST_SOURCE + (nth + shift) % sources);
-        let entry = context.keyspace(&key).peek(database, &key, turn);
-        let mut scratch = [0; INTEGER_TEXT_BYTES_MAX];
-        let bytes = entry.as_ref().and_then(|entry| entry.string_bytes(&mut scratch)).unwrap_or_default();
-        combination.add(bytes, nth + 1 == sources);
+/// The combination of all sources, which were looked at and are strings.
+fn combined(context: &Context<'_>, operation: Operation) -> Vec<u8> {
+    let mut texts: Vec<Cow<'_, [u8]>> = Vec::with_capacity(context.args.len() - FIRST_SOURCE);
+    for index in FIRST_SOURCE..context.args.len() {
+        let entry = context.keyspaces.find(context.database, &context.key(index));
+        texts.push(match entry.map(|entry| entry.value()) {
+            Some(ValueRef::Inline(bytes)) => bytes.into(),
+            Some(ValueRef::Integer(integer)) => {
+                number::format_i64(&mut [0; INTEGER_TEXT_BYTES_MAX], integer).to_vec().into()
+            }
+            Some(ValueRef::Boxed(Value::String(string))) => string.as_bytes().into(),
+            Some(ValueRef::Boxed(_)) | None => Cow::default(),
+        });
     }
-    combination.finish()
+    let sources: Vec<&[u8]> = texts.iter().map(|text| &text[..]).collect();
+    bits::combine(operation, &sources)
 }
 
 #[cfg(test)]
