@@ -85,6 +85,10 @@ impl Graveyard {
             return true;
         }
         if let Some(collection) = self.collections.front_mut() {
+            if let Some(bytes) = collection.take_large_string(FREE_AT_ONCE_BYTES_MAX) {
+                self.buffers.extend(Buffer::of(LongString::Shared(bytes)));
+                return true;
+            }
             if !collection.free_slice() {
                 self.collections.pop_front();
                 self.freed_objects += 1;
@@ -161,6 +165,8 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::list::{End, Limits, List, NewElement};
+    use crate::value::object::Collection;
     use bytes::Bytes;
 
     const BIG_BYTES: usize = 3 * SLICE_BYTES + 12_345;
@@ -223,6 +229,27 @@ mod tests {
         assert!(graveyard.is_empty());
         assert!(reply.is_unique());
         assert!(reply.iter().all(|&byte| byte == 7));
+    }
+
+    #[test]
+    fn large_elements_of_a_list_are_freed_like_strings() {
+        let mut graveyard = Graveyard::default();
+        let limits = Limits { node: -2, plain_bytes_min: 0 };
+        let mut list = List::default();
+        for _ in 0..3 {
+            for bytes in [Bytes::from(vec![7; BIG_BYTES]), Bytes::from_static(b"small")] {
+                list.make_room(bytes.len(), 1, limits);
+                list.push(End::Back, NewElement { bytes: &bytes, shared: Some(&bytes) }, limits);
+            }
+        }
+        graveyard.bury(list.into_value());
+        assert_eq!(graveyard.pending_objects(), 1, "few allocations, but large ones");
+        let mut buffers = 0;
+        while graveyard.free_slice() {
+            buffers += usize::from(graveyard.buffers.front().is_some_and(|buffer| buffer.given_back == 0));
+        }
+        assert_eq!(buffers, 3);
+        assert!(graveyard.is_empty());
     }
 
     #[test]

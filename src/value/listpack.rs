@@ -563,7 +563,7 @@ impl Listpack {
     fn reserve(&mut self, added: usize) {
         let needed = self.bytes.len() + added;
         if needed > self.bytes.capacity() {
-            let slack = if needed < 1024 { 0 } else { needed / 16 };
+            let slack = if needed < 4096 { 0 } else { needed / 16 };
             let capacity = (needed + slack).next_multiple_of(GRAIN_BYTES);
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }

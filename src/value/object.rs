@@ -65,6 +65,11 @@ pub trait Collection: Sized {
     /// Frees about `ALLOCATIONS_PER_SLICE` allocations of a collection that nobody will look at again; false when little
     /// is left, and the rest can be dropped at once.
     fn free_slice(&mut self) -> bool;
+    /// Takes out a string of more than `bytes` bytes that the next slice would free as a whole, of a collection that nobody
+    /// will look at again: its buffer can then be freed in slices of its own.
+    fn take_large_string(&mut self, _bytes: usize) -> Option<Bytes> {
+        None
+    }
 }
 
 /// Allocations that `Collection::free_slice` frees at a time: about 0.1 ms of work.
@@ -121,6 +126,14 @@ macro_rules! collections {
                 match self {
                     Value::String(_) => 1,
                     $(Value::$variant(collection) => collection.allocations(),)*
+                }
+            }
+
+            /// Takes a large string out of a collection that is being freed (`Collection::take_large_string`).
+            pub fn take_large_string(&mut self, bytes: usize) -> Option<Bytes> {
+                match self {
+                    Value::String(_) => None,
+                    $(Value::$variant(collection) => collection.take_large_string(bytes),)*
                 }
             }
 

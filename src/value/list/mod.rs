@@ -353,13 +353,26 @@ impl Collection for List {
     fn free_slice(&mut self) -> bool {
         let Form::Quick(quick) = &mut self.form else { return false };
         let mut freed = 0;
-        while let Some(node) = quick.take_last() {
-            freed += 1 + node.memory_bytes() / BYTES_AS_ALLOCATION;
-            if freed >= ALLOCATIONS_PER_SLICE {
+        while let Some(bytes) = quick.last().map(Node::memory_bytes) {
+            // A large element is the next slice, or taken out before.
+            if freed > 0 && freed + bytes / BYTES_AS_ALLOCATION > ALLOCATIONS_PER_SLICE {
                 return true;
             }
+            quick.take_last();
+            freed += 1 + bytes / BYTES_AS_ALLOCATION;
         }
         false
+    }
+
+    fn take_large_string(&mut self, bytes: usize) -> Option<Bytes> {
+        let Form::Quick(quick) = &mut self.form else { return None };
+        match quick.last() {
+            Some(Node::Plain(last)) if last.len() > bytes => match quick.take_last() {
+                Some(Node::Plain(last)) => Some(last),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 

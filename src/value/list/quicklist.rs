@@ -282,4 +282,9 @@ impl Quicklist {
         let last = self.nodes.len().checked_sub(1)?;
         Some(self.nodes.remove(last))
     }
+
+    /// The last node.
+    pub(super) fn last(&self) -> Option<&Node> {
+        self.nodes.get(self.nodes.len().checked_sub(1)?)
+    }
 }
