@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 19] = [
+const UNITS: [&str; 20] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -18,6 +18,7 @@ const UNITS: [&str; 19] = [
     "unit/type/list-3",
     "unit/type/set",
     "unit/type/zset",
+    "unit/type/hash",
     "unit/type/hash-field-expire",
     "unit/keyspace",
     "unit/expire",
