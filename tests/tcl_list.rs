@@ -10,7 +10,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
+<<<<<<< HEAD
 const UNITS: [&str; 21] = [
+=======
+const UNITS: [&str; 20] = [
+>>>>>>> hash
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -18,8 +22,12 @@ const UNITS: [&str; 21] = [
     "unit/type/list-3",
     "unit/type/set",
     "unit/type/zset",
+<<<<<<< HEAD
     "unit/type/stream",
     "unit/type/stream-cgroups",
+=======
+    "unit/type/hash",
+>>>>>>> hash
     "unit/type/hash-field-expire",
     "unit/keyspace",
     "unit/expire",
