@@ -10,11 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-<<<<<<< HEAD
-const UNITS: [&str; 21] = [
-=======
-const UNITS: [&str; 20] = [
->>>>>>> hash
+const UNITS: [&str; 22] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -22,12 +18,9 @@ const UNITS: [&str; 20] = [
     "unit/type/list-3",
     "unit/type/set",
     "unit/type/zset",
-<<<<<<< HEAD
     "unit/type/stream",
     "unit/type/stream-cgroups",
-=======
     "unit/type/hash",
->>>>>>> hash
     "unit/type/hash-field-expire",
     "unit/keyspace",
     "unit/expire",
