@@ -185,7 +185,7 @@ fn facts(client: &mut Client, key: &str) -> Vec<(&'static str, String)> {
             facts.push(("groups", shown(client, &["XINFO", "GROUPS", key])));
             facts.push(("entries", shown(client, &["XRANGE", key, "-", "+"])));
             for group in ["one", "two", "three", "g"] {
-                facts.push(("pending", shown(client, &["XPENDING", key, group])));
+                facts.push(("pending", shown(client, &["XPENDING", key, group]).replace(&format!("'{key}'"), "")));
             }
         }
         // Sets are listpacks since 7.2 only, and list and set forms depend on how they were made.
