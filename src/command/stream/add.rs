@@ -58,7 +58,7 @@ pub const COMMANDS: &[Command] = &[
         keys: KEY_DELETE,
         summary: "Removes entries from a stream and returns how many there were.",
         complexity: "O(1) for each entry, whatever the length of the stream",
-        syntax: "key `ID`...",
+        syntax: "key id...",
         ..STREAM
     },
     Command {

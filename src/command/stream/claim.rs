@@ -23,7 +23,7 @@ pub const COMMANDS: &[Command] = &[
         keys: spec::KEY_UPDATE,
         summary: "Makes a consumer the owner of entries that are pending for its group.",
         complexity: "O(log(P)) for each ID, P entries pending",
-        syntax: "key group consumer min-idle-time `ID`... [IDLE ms:integer] \
+        syntax: "key group consumer min-idle-time id... [IDLE ms:integer] \
                  [TIME unix-time-milliseconds:unix-time] [RETRYCOUNT count:integer] [FORCE] [JUSTID] [LASTID lastid]",
         tips: &["nondeterministic_output"],
         ..STREAM

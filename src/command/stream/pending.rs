@@ -19,7 +19,7 @@ pub const COMMANDS: &[Command] = &[
         keys: spec::KEY_UPDATE,
         summary: "Acknowledges entries that were delivered to a consumer of a group, and returns how many were pending.",
         complexity: "O(log(P)) for each ID, P entries pending",
-        syntax: "key group `ID`...",
+        syntax: "key group id...",
         ..STREAM
     },
     Command {

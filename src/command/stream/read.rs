@@ -34,7 +34,7 @@ pub const COMMANDS: &[Command] = &[
         keys: &[behind_streams(1)],
         summary: "Returns entries of streams behind given IDs; may wait until there are some.",
         complexity: "O(log(S)+N) for each stream, S entries in it and N returned",
-        syntax: "[COUNT count:integer] [BLOCK milliseconds:integer] STREAMS streams{key... `ID`...}",
+        syntax: "[COUNT count:integer] [BLOCK milliseconds:integer] STREAMS streams{key... id...}",
         find_keys: Some(keys_of_read),
         ..STREAM
     },
@@ -47,7 +47,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Returns entries of streams that are new to a group, or pending for a consumer; may wait for new ones.",
         complexity: "O(log(S)+N*log(P)) for each stream, S entries in it, N returned and P pending",
         syntax: "GROUP group-block{group consumer} [COUNT count:integer] [BLOCK milliseconds:integer] [NOACK] \
-                 STREAMS streams{key... `ID`...}",
+                 STREAMS streams{key... id...}",
         find_keys: Some(keys_of_read),
         ..STREAM
     },

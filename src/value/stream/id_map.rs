@@ -38,11 +38,6 @@ impl<V: Copy> IdMap<V> {
         self.len
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The chunk an ID belongs to.
     fn chunk(&self, id: StreamId) -> Option<&Chunk<V>> {
         self.chunks.range(..=id).next_back().map(|(_, chunk)| chunk)

@@ -134,7 +134,7 @@ impl Log {
     pub fn append<'a>(
         &mut self,
         id: StreamId,
-        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone + ExactSizeIterator,
+        pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone,
         limits: NodeLimits,
     ) {
         debug_assert!(id > self.last_id, "IDs grow");
@@ -171,11 +171,7 @@ impl Log {
         }
     }
 
-    fn append_node<'a>(
-        &mut self,
-        id: StreamId,
-        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone + ExactSizeIterator,
-    ) {
+    fn append_node<'a>(&mut self, id: StreamId, pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone) {
         let node = Node::of_first(pairs);
         self.nodes_bytes += node.memory_bytes();
         self.nodes.insert(id, node);

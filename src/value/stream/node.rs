@@ -66,7 +66,7 @@ fn integer(element: Option<Element<'_>>) -> i64 {
 
 impl Node {
     /// A node for one entry, whose fields become the master fields.
-    pub fn of_first<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone + ExactSizeIterator) -> Node {
+    pub fn of_first<'a>(pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Node {
         let count = pairs.len();
         let mut pack = Listpack::new();
         let head = [Element::Integer(1), Element::Integer(0), Element::Integer(count as i64)];
@@ -83,7 +83,7 @@ impl Node {
         &mut self,
         master_id: StreamId,
         id: StreamId,
-        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone + ExactSizeIterator,
+        pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone,
         bytes_max: usize,
     ) {
         let count = pairs.len();
@@ -113,7 +113,7 @@ impl Node {
         }
     }
 
-    fn has_master_fields<'a>(&self, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + ExactSizeIterator) -> bool {
+    fn has_master_fields<'a>(&self, pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>) -> bool {
         let mut elements = self.pack.iter_from(self.live_at());
         let master_count = integer(elements.nth(2));
         master_count == pairs.len() as i64
@@ -303,8 +303,7 @@ impl<'a> Entries<'a> {
             let at = self.clone().reversed().take_while(|entry| entry.id >= id).last().map(|entry| entry.at);
             self.elements = self.head.pack.iter_from(at.unwrap_or(self.head.pack.end()));
         } else {
-            let before = self.clone();
-            let at = before.skip_while(|entry| entry.id < id).next().map(|entry| entry.at);
+            let at = self.clone().find(|entry| entry.id >= id).map(|entry| entry.at);
             self.elements = self.head.pack.iter_from(at.unwrap_or(self.head.pack.end()));
         }
     }
