@@ -225,7 +225,7 @@ fn reply(context: &mut Context<'_>, elements: &Elements, gets: usize) -> Result<
 /// Stores what `reply` would reply as a list.
 fn store(context: &mut Context<'_>, elements: &Elements, gets: bool, destination: usize) -> Result<(), CommandError> {
     let limits = list::limits(context);
-    let mut result = List::with_room(0, 0, limits);
+    let mut result = List::loading(limits);
     for element in elements.iter() {
         if gets {
             for get in Options::gets(context.args) {
@@ -237,6 +237,7 @@ fn store(context: &mut Context<'_>, elements: &Elements, gets: bool, destination
             result.push(End::Back, NewElement::new(element), limits);
         }
     }
+    result.settle(limits);
     let len = result.len();
     let (mut key, reply) = context.open(destination);
     key.store(result, Expiry::Never);

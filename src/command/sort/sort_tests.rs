@@ -74,6 +74,21 @@ fn sorted_sets_keep_their_order_without_sorting() {
 }
 
 #[test]
+fn what_is_stored_has_the_form_of_its_size() {
+    let mut harness = Harness::new(1);
+    harness.run("RPUSH l 3 1 2");
+    harness.check(&[("SORT l STORE d", ":3\r\n"), ("OBJECT ENCODING d", "$8\r\nlistpack\r\n")]);
+    for number in 0..2000 {
+        harness.run(&format!("RPUSH l number:{number}"));
+    }
+    harness.check(&[
+        ("SORT l ALPHA STORE d", ":2003\r\n"),
+        ("OBJECT ENCODING d", "$9\r\nquicklist\r\n"),
+        ("LINDEX d -1", "$10\r\nnumber:999\r\n"),
+    ]);
+}
+
+#[test]
 fn refusals() {
     check(&[
         ("SORT l FOO", SYNTAX),
