@@ -132,6 +132,15 @@ impl List {
         }
     }
 
+    /// Whether it has no element.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        match &self.form {
+            Form::Packed(pack) => pack.is_empty(),
+            Form::Quick(quick) => quick.nodes().len() == 0,
+        }
+    }
+
     /// The index that Redis means by an index that counts from the end when it is negative; none when it is out of range.
     pub fn index(&self, index: i64) -> Option<usize> {
         let len = self.len();
@@ -318,10 +327,7 @@ impl Collection for List {
     collection_conversions!(List);
 
     fn is_empty(&self) -> bool {
-        match &self.form {
-            Form::Packed(pack) => pack.is_empty(),
-            Form::Quick(quick) => quick.nodes().len() == 0,
-        }
+        self.is_empty()
     }
 
     fn encoding(&self) -> &'static str {
