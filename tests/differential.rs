@@ -1,7 +1,7 @@
 //! Random commands on our server and on stock redis-server side by side: replies and states must be equal.
 //!
 //! `RINGFORT_DIFF_COMMANDS` (default 100,000) commands are split over the targets under test; `RINGFORT_DIFF_SEED` (default 1)
-//! chooses them. A difference is printed with its seed and shrunk to a short list of commands.
+//! chooses them, `RINGFORT_DIFF_GROUPS` (default all) the groups of commands. A difference is printed with its seed and shrunk to a short list of commands.
 
 mod support;
 

@@ -147,6 +147,11 @@ pub const ALLOWANCES: &[Allowance] = &[
 /// A star at the end of ours stands for any ending.
 pub const ERROR_VARIANTS: &[(&str, &str, &str)] = &[
     (
+        "ERR timeout is out of range",
+        "ERR timeout is negative",
+        "7.0 makes a negative number of a timeout that is too large",
+    ),
+    (
         "ERR Invalid number of arguments specified for command",
         "ERR wrong number of arguments for 'command|getkeys' command",
         "7.0.15 wants three words after COMMAND GETKEYS, 7.2 and later two (arity -3)",

@@ -184,7 +184,8 @@ pub struct Row {
     pub nodes: Vec<Node>,
 }
 
-/// All rows of all families that the oracle on this machine knows.
+/// All rows of all families that the oracle on this machine knows; with `RINGFORT_DIFF_GROUPS` ("list,generic"), only those
+/// of commands in these groups, as COMMAND DOCS names them.
 ///
 /// # Panics
 /// If a line is malformed; the message holds it.
@@ -194,7 +195,17 @@ pub fn rows() -> Vec<Row> {
     let families = FAMILIES.iter().chain(newer.map(|(_, lines)| lines));
     let lines = families.flat_map(|family| family.lines()).map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| parse_row(line).unwrap_or_else(|reason| panic!("grammar: {reason}: {line}"))).collect()
+    let rows = lines.map(|line| parse_row(line).unwrap_or_else(|reason| panic!("grammar: {reason}: {line}")));
+    match std::env::var("RINGFORT_DIFF_GROUPS") {
+        Ok(groups) => rows.filter(|row| is_in(row, &groups)).collect(),
+        Err(_) => rows.collect(),
+    }
+}
+
+fn is_in(row: &Row, groups: &str) -> bool {
+    let Some(Node::Literal(name)) = row.nodes.first() else { return false };
+    let group = ringfort::command::table::TABLE.find(name.as_bytes()).map(|known| known.command.group);
+    groups.split(',').any(|wanted| Some(wanted) == group)
 }
 
 /// Reads one line.
