@@ -155,8 +155,8 @@ const SEEDS: &[&[&str]] = &[
     &["CONFIG zset-max-listpack-entries 0", "ZADD k 1 a 2.5 b -inf c 100 d"],
     &["HSET k a 1 b 2 c text"],
     &["CONFIG hash-max-listpack-entries 0", "HSET k a 1 b 2 c text"],
-    &["HSET k a 1 b 2 c text", "HPEXPIREAT k 9999999999000 FIELDS 2 b c"],
-    &["CONFIG hash-max-listpack-entries 0", "HSET k a 1 b 2", "HPEXPIREAT k 9999999999000 FIELDS 1 b"],
+    &["HSET k a 1 b 2 c text", "HPEXPIREAT k 60000000000000 FIELDS 2 b c"],
+    &["CONFIG hash-max-listpack-entries 0", "HSET k a 1 b 2", "HPEXPIREAT k 60000000000000 FIELDS 1 b"],
     &["XADD k 1-1 f v", "XADD k 1-2 f v g w", "XADD k 5-0 f v"],
     &[
         "XADD k 1-1 f v",

@@ -48,6 +48,12 @@ impl Stream {
         if facts.length != log.len() {
             return Err(Damaged("Stream length inconsistent with rax entries"));
         }
+        if !log.iter().map(|entry| entry.id).is_sorted_by(|before, after| before < after) {
+            return Err(Damaged("Stream entries out of order"));
+        }
+        if log.last_live_id().is_some_and(|last| last > facts.last_id) {
+            return Err(Damaged("Stream entry behind the last ID"));
+        }
         log.last_id = facts.last_id;
         match facts.since_7_0 {
             Some(newer) => {
