@@ -28,7 +28,7 @@
 //! | 6 | `shard` what one core does for data: exchange, home side, batches, holds, cron, `call` |
 //! | 5 | `command` rows and handlers, one file per family |
 //! | 4 | `persist` formats of what is kept and sent: RDB |
-//! | 3 | `keyspace` tables, entries, expiry, the write guard; `client` what is known of a client |
+//! | 3 | `keyspace` tables, entries, expiry, the write guard; `client` what is known of a client; `remote` a client of other servers |
 //! | 2 | `resp` the wire; `value` the data types; `runtime` threads, atomics, rings, sockets, the clock |
 //! | 1 | `config` one row per parameter; `stats` counters |
 //! | 0 | `stdx` limits, numbers, globs, quoting |
@@ -54,6 +54,7 @@ pub mod value;
 
 pub mod client;
 pub mod keyspace;
+pub mod remote;
 
 pub mod persist;
 

@@ -19,7 +19,7 @@ pub const LAYERS: &[&[&str]] = &[
     &["stdx"],
     &["config", "stats"],
     &["resp", "value", "runtime"],
-    &["keyspace", "acl", "pubsub", "script", "client"],
+    &["keyspace", "acl", "pubsub", "script", "client", "remote"],
     &["persist"],
     &["command"],
     &["shard"],

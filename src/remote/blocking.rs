@@ -1,0 +1,345 @@
+//! The client that blocks its thread.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::address::{Address, Options};
+use super::error::Error;
+use super::pipeline::Pipeline;
+use super::reply::{FromReply, checked};
+use super::wire::Wire;
+use crate::resp::response::Value;
+
+/// Bytes read from the socket at once.
+const READ_BYTES: usize = 64 * 1024;
+
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    fn open(options: &Options) -> io::Result<Stream> {
+        let stream = match &options.address {
+            Address::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
+            Address::Tcp(host, port) => {
+                let stream = open_tcp(host, *port, options.connect_timeout)?;
+                stream.set_nodelay(true)?;
+                Stream::Tcp(stream)
+            }
+        };
+        stream.set_timeout(options.io_timeout)?;
+        Ok(stream)
+    }
+
+    fn set_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        // Zero means no limit to the caller and is refused by the system.
+        let limit = limit.filter(|limit| !limit.is_zero());
+        match self {
+            Stream::Tcp(stream) => stream.set_read_timeout(limit).and_then(|()| stream.set_write_timeout(limit)),
+            Stream::Unix(stream) => stream.set_read_timeout(limit).and_then(|()| stream.set_write_timeout(limit)),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+/// Tries every address of the name; the last failure is told.
+fn open_tcp(host: &str, port: u16, limit: Option<Duration>) -> io::Result<TcpStream> {
+    let Some(limit) = limit.filter(|limit| !limit.is_zero()) else { return TcpStream::connect((host, port)) };
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// A connection whose calls wait for their replies.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use ringfort::remote::{Client, Options};
+///
+/// # fn main() -> Result<(), ringfort::remote::Error> {
+/// let options = Options { io_timeout: Some(Duration::from_secs(2)), ..Options::from_url("redis://127.0.0.1:6379")? };
+/// let mut client = Client::open(&options)?;
+/// client.mset(&[("a", "1"), ("b", "2")])?;
+/// assert_eq!(client.mget(&["a", "nosuch"])?, [Some(b"1".to_vec()), None]);
+/// let length: i64 = client.query(&["RPUSH", "list", "x", "y"])?;
+/// assert_eq!(length, 2);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Client {
+    stream: Stream,
+    wire: Wire,
+    buffer: Box<[u8]>,
+    io_timeout: Option<Duration>,
+    broken: bool,
+}
+
+impl Client {
+    /// Connects to the server that a URL names and introduces itself.
+    ///
+    /// # Errors
+    /// When the URL is wrong, nobody answers there, or the password is refused.
+    pub fn connect(url: &str) -> Result<Client, Error> {
+        Client::open(&Options::from_url(url)?)
+    }
+
+    /// Connects as the options say, and introduces itself.
+    ///
+    /// # Errors
+    /// As `connect`.
+    pub fn open(options: &Options) -> Result<Client, Error> {
+        let mut client = Client::open_silent(options)?;
+        for request in options.greeting() {
+            match client.query::<()>(&request) {
+                Err(Error::Server(error)) if request[0] != "SELECT" => return Err(Error::Authentication(error)),
+                result => result?,
+            }
+        }
+        Ok(client)
+    }
+
+    /// Connects and says nothing: the caller introduces itself.
+    ///
+    /// # Errors
+    /// When nobody answers there.
+    pub fn open_silent(options: &Options) -> Result<Client, Error> {
+        let stream = Stream::open(options).map_err(|error| Error::Connect(options.address.clone(), error))?;
+        Ok(Client {
+            stream,
+            wire: Wire::default(),
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            io_timeout: options.io_timeout,
+            broken: false,
+        })
+    }
+
+    /// Limits how long calls wait for the server; `None` waits for ever.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn set_io_timeout(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+        self.stream.set_timeout(limit)?;
+        self.io_timeout = limit;
+        Ok(())
+    }
+
+    /// Runs a command and returns its reply; an error reply is a value here.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn command<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Result<Value, Error> {
+        self.send(arguments)?;
+        self.reply()
+    }
+
+    /// Runs a command and returns its reply as the type asked for.
+    ///
+    /// # Errors
+    /// When the connection fails, the server replies an error, or the reply has another type.
+    pub fn query<T: FromReply>(&mut self, arguments: &[impl AsRef<[u8]>]) -> Result<T, Error> {
+        T::from_reply(self.command(arguments)?)
+    }
+
+    /// Sends all requests of the pipeline and returns all replies; error replies are values here.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn pipeline(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, Error> {
+        self.send_raw(&pipeline.bytes)?;
+        (0..pipeline.count()).map(|_| self.reply()).collect()
+    }
+
+    /// Sends a command without waiting for its reply: see `reply`.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn send<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Result<(), Error> {
+        self.wire.request(arguments);
+        let bytes = self.wire.take_outgoing();
+        self.send_raw(&bytes)
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.broken {
+            return Err(Error::Broken);
+        }
+        let result = self.stream.write_all(bytes);
+        result.map_err(|error| self.failed(error))
+    }
+
+    /// Waits for the next reply. Push messages that come before it are put aside for `push`.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn reply(&mut self) -> Result<Value, Error> {
+        self.wait(Wire::reply)
+    }
+
+    /// Waits for the next reply or push message, whichever comes first.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn message(&mut self) -> Result<Value, Error> {
+        if let Some(values) = self.wire.push() {
+            return Ok(Value::Push(values));
+        }
+        self.wait(Wire::message)
+    }
+
+    /// The next reply or push message if it has come already. Reads once from the socket when `readable`.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn message_now(&mut self, readable: bool) -> Result<Option<Value>, Error> {
+        if let Some(values) = self.wire.push() {
+            return Ok(Some(Value::Push(values)));
+        }
+        if readable {
+            self.fill()?;
+        }
+        let message = self.wire.message();
+        self.broken |= message.is_err();
+        message
+    }
+
+    /// The next push message that came with replies.
+    pub fn push(&mut self) -> Option<Vec<Value>> {
+        self.wire.push()
+    }
+
+    /// Closes the sending side, so that the server sees the end.
+    ///
+    /// # Errors
+    /// When the connection has failed already.
+    pub fn finish_sending(&self) -> Result<(), Error> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write)?,
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Write)?,
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, next: fn(&mut Wire) -> Result<Option<Value>, Error>) -> Result<Value, Error> {
+        if self.broken {
+            return Err(Error::Broken);
+        }
+        loop {
+            match next(&mut self.wire) {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => self.fill()?,
+                Err(error) => {
+                    self.broken = true;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn fill(&mut self) -> Result<(), Error> {
+        loop {
+            match self.stream.read(&mut self.buffer) {
+                Ok(0) => {
+                    self.broken = true;
+                    return Err(Error::Closed);
+                }
+                Ok(count) => {
+                    self.wire.received(&self.buffer[..count]);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    fn failed(&mut self, error: io::Error) -> Error {
+        self.broken = true;
+        match (error.kind(), self.io_timeout) {
+            (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut, Some(limit)) => Error::TimedOut(limit),
+            (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, _) => Error::Closed,
+            _ => Error::Io(error),
+        }
+    }
+
+    /// GET: the value, if there is one.
+    ///
+    /// # Errors
+    /// As `query`; so it is for all helpers below.
+    pub fn get(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, Error> {
+        self.query(&[b"GET", key.as_ref()])
+    }
+
+    /// SET.
+    pub fn set(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.query(&[b"SET", key.as_ref(), value.as_ref()])
+    }
+
+    /// DEL: how many of the keys there were.
+    pub fn delete(&mut self, keys: &[impl AsRef<[u8]>]) -> Result<i64, Error> {
+        self.query(&with_name("DEL", keys.iter().map(AsRef::as_ref)))
+    }
+
+    /// MGET: the values in the order of the keys.
+    pub fn mget(&mut self, keys: &[impl AsRef<[u8]>]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        self.query(&with_name("MGET", keys.iter().map(AsRef::as_ref)))
+    }
+
+    /// MSET: all of them or none.
+    pub fn mset(&mut self, pairs: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)]) -> Result<(), Error> {
+        self.query(&with_name("MSET", pairs.iter().flat_map(|(key, value)| [key.as_ref(), value.as_ref()])))
+    }
+
+    /// FLUSHALL: every key of every database is gone.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.query(&["FLUSHALL"])
+    }
+
+    /// HELLO with the given protocol version; what the server says about itself.
+    pub fn hello(&mut self, protocol: u8) -> Result<Value, Error> {
+        checked(self.command(&["HELLO", &protocol.to_string()])?)
+    }
+}
+
+impl AsRawFd for Client {
+    fn as_raw_fd(&self) -> RawFd {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.as_raw_fd(),
+            Stream::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+/// A command's name and its arguments.
+pub(super) fn with_name<'a>(name: &'a str, arguments: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {
+    std::iter::once(name.as_bytes()).chain(arguments).collect()
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;
