@@ -117,11 +117,10 @@ impl Options {
 
     fn read_redis(&mut self, rest: &str) -> Result<(), Error> {
         // The last @ ends the user's part; passwords may hold further ones.
-        let (authority, path) = match rest.rfind('@').unwrap_or(0) {
-            at => match rest[at..].find('/') {
-                Some(slash) => (&rest[..at + slash], &rest[at + slash + 1..]),
-                None => (rest, ""),
-            },
+        let at = rest.rfind('@').unwrap_or(0);
+        let (authority, path) = match rest[at..].find('/') {
+            Some(slash) => (&rest[..at + slash], &rest[at + slash + 1..]),
+            None => (rest, ""),
         };
         let server = match authority.rsplit_once('@') {
             None => authority,

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::super::{AsyncClient, Error, Options, Pipeline, Value};
 use super::Client;
+use crate::remote::{AsyncClient, Error, Options, Pipeline, Value};
 
 /// Plays one connection: for each step reads exactly the request's bytes, then writes the reply.
 fn played(steps: &'static [(&'static str, &'static str)]) -> (String, JoinHandle<()>) {
