@@ -23,6 +23,7 @@
 //!
 //! | layer | folders |
 //! |---|---|
+//! | 11 | `cli` what people type: the client program, and what the binaries do besides serving |
 //! | 9 | `server` the process: start, listen, connections, signals |
 //! | 8 | `session` one client: admit, route, run, scatter and borrow, output |
 //! | 6 | `shard` what one core does for data: exchange, home side, batches, holds, cron, `call` |
@@ -64,3 +65,5 @@ pub mod shard;
 pub mod session;
 
 pub mod server;
+
+pub mod cli;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ringfort::server::start::run(std::env::args_os().skip(1).collect())
+    ringfort::cli::dispatch::run("ringfort")
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -233,6 +233,17 @@ impl Client {
         self.wire.push()
     }
 
+    /// A second handle that only writes, for a thread that sends while this one reads.
+    ///
+    /// # Errors
+    /// When the system has no descriptors left.
+    pub fn writer(&self) -> Result<Box<dyn Write + Send>, Error> {
+        Ok(match &self.stream {
+            Stream::Tcp(stream) => Box::new(stream.try_clone()?),
+            Stream::Unix(stream) => Box::new(stream.try_clone()?),
+        })
+    }
+
     /// Closes the sending side, so that the server sees the end.
     ///
     /// # Errors
@@ -326,11 +337,11 @@ impl Client {
     }
 }
 
-impl AsRawFd for Client {
-    fn as_raw_fd(&self) -> RawFd {
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.stream {
-            Stream::Tcp(stream) => stream.as_raw_fd(),
-            Stream::Unix(stream) => stream.as_raw_fd(),
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
         }
     }
 }

@@ -69,9 +69,11 @@ impl Error {
     /// The system's text without Rust's "(os error 111)".
     pub(super) fn system_text(error: &io::Error) -> String {
         let text = error.to_string();
+        // Names that do not resolve have Rust's words before the system's.
+        let text = text.trim_start_matches("failed to lookup address information: ");
         match text.find(" (os error ") {
             Some(end) => text[..end].to_string(),
-            None => text,
+            None => text.to_string(),
         }
     }
 }

@@ -1,0 +1,17 @@
+//! Layer 11: what people type. `ringfort-cli`, and what the binaries do besides serving.
+//!
+//! `dispatch` is what both binaries call: the name they were called by and the first word decide who answers. Everything
+//! that talks to a server does so through `remote`, as any application would.
+
+pub mod arguments;
+pub mod dispatch;
+mod documentation;
+pub mod format;
+mod interactive;
+mod keys;
+mod link;
+mod one_shot;
+mod pipe;
+mod program;
+mod terminal;
+mod watch;

@@ -1,0 +1,36 @@
+//! `ringfort-cli` as a whole: reads its options and does what they ask for.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use super::arguments::{Mode, Request, parse};
+use super::keys::{self, Search};
+use super::terminal::{self, complain};
+use super::{interactive, one_shot, pipe, watch};
+
+/// Runs the program. `name` is what it was called as, `words` what follows.
+pub fn run(name: &str, words: &[OsString]) -> ExitCode {
+    let settings = match parse(name, words) {
+        Request::Run(settings) => *settings,
+        Request::Tell(text) => {
+            terminal::print(text.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Request::Refuse(text) => {
+            complain(text.trim_end());
+            return ExitCode::FAILURE;
+        }
+    };
+    match settings.mode {
+        Mode::Commands if settings.words.is_empty() => interactive::run(name, settings),
+        Mode::Commands | Mode::Eval => one_shot::run(settings),
+        Mode::Pipe => pipe::run(settings),
+        Mode::Scan => keys::run(settings, Search::Names),
+        Mode::BigKeys => keys::run(settings, Search::Elements),
+        Mode::MemoryKeys => keys::run(settings, Search::Memory),
+        Mode::HotKeys => keys::run(settings, Search::Frequency),
+        Mode::Stat => watch::statistics(settings),
+        Mode::Latency { history } => watch::latency(settings, history),
+        Mode::IntrinsicLatency { seconds } => watch::intrinsic_latency(seconds),
+    }
+}
