@@ -75,7 +75,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("protocol", 3, 3, protocol),
     ("quicklist", 3, 4, quicklist),
     ("quicklist-packed-threshold", 3, 3, quicklist_packed_threshold),
-    ("reload", 2, MANY, reload),
+    ("reload", 2, MANY, super::persist::reload),
     ("replybuffer", 4, 4, replybuffer),
     ("set-active-expire", 3, 3, set_active_expire),
     ("set-disable-deny-scripts", 3, 3, set_disable_deny_scripts),
@@ -173,15 +173,6 @@ fn htstats(context: &mut Context<'_>) -> Result<(), CommandError> {
 
 fn needs_persistence(_: &mut Context<'_>) -> Result<(), CommandError> {
     Err(CommandError::Text("ERR this version keeps data in memory only, so there is nothing to load it from"))
-}
-
-fn reload(context: &mut Context<'_>) -> Result<(), CommandError> {
-    let args = context.args;
-    let known = |at: usize| [&b"merge"[..], b"noflush", b"nosave"].iter().any(|word| args.is(at, word));
-    if !(2..args.len()).all(known) {
-        return Err(CommandError::Text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
-    }
-    needs_persistence(context)
 }
 
 fn log(context: &mut Context<'_>) -> Result<(), CommandError> {
@@ -467,6 +458,9 @@ fn help(context: &mut Context<'_>) -> Result<(), CommandError> {
         "QUICKLIST-PACKED-THRESHOLD <size>",
         "    From now on an element of a long list gets a node of its own when it has at least <size> bytes. With 0 it",
         "    gets one when it is too large for any other.",
+        "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+        "    Save, empty all databases, and load the snapshot; without saving, without emptying, or replacing keys that",
+        "    are there.",
         "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time>, REPLYBUFFER RESIZING <0|1>",
         "    Accepted without effect.",
         "SEGFAULT",

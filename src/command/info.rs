@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::keyspace::KeyspaceCounters;
 use crate::stats::core::{CommandCounters, CoreStats};
 use crate::stats::memory;
+use crate::stats::persistence::SaveKind;
 use crate::stats::server::{REDIS_VERSION, RINGFORT_VERSION, ServerFacts};
 use crate::stdx::limits::CRON_ROUNDS_PER_SECOND;
 
@@ -297,16 +298,33 @@ fn memory_section(page: &mut Page, facts: &Facts<'_>) {
 }
 
 fn persistence(page: &mut Page, facts: &Facts<'_>) {
-    page.zeros(&["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
-    page.line("current_fork_perc", "0.00");
-    page.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
-    page.line("rdb_changes_since_last_save", facts.counters.changes);
-    page.line("rdb_bgsave_in_progress", 0);
-    page.line("rdb_last_save_time", facts.server.started_ms / 1000);
-    page.line("rdb_last_bgsave_status", "ok");
-    page.line("rdb_last_bgsave_time_sec", -1);
-    page.line("rdb_current_bgsave_time_sec", -1);
-    page.zeros(&["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]);
+    let saves = &*facts.server.saves;
+    let is_running = |kind| u8::from(saves.running() == kind);
+    let running_s = |kind| match saves.running() == kind {
+        true => (facts.now_ms - saves.started_ms.load(Relaxed)).max(0) / 1000,
+        false => -1,
+    };
+    let status = |is_ok: bool| if is_ok { "ok" } else { "err" };
+    let (written, total) = (saves.keys_written.load(Relaxed), saves.keys_total.load(Relaxed));
+    page.line("loading", u8::from(saves.is_loading()));
+    page.line("async_loading", 0);
+    page.line("current_cow_peak", saves.copied_bytes_peak.load(Relaxed));
+    page.line("current_cow_size", saves.copied_bytes.load(Relaxed));
+    page.line("current_cow_size_age", 0);
+    page.line("current_fork_perc", format_args!("{:.2}", written as f64 * 100.0 / total.max(1) as f64));
+    page.line("current_save_keys_processed", written);
+    page.line("current_save_keys_total", total);
+    let changes = facts.counters.changes.saturating_sub(saves.changes_saved.load(Relaxed));
+    page.line("rdb_changes_since_last_save", changes);
+    page.line("rdb_bgsave_in_progress", is_running(SaveKind::Snapshot));
+    page.line("rdb_last_save_time", saves.last_save_s.load(Relaxed));
+    page.line("rdb_last_bgsave_status", status(saves.last_ok.load(Relaxed)));
+    page.line("rdb_last_bgsave_time_sec", saves.last_duration_s.load(Relaxed));
+    page.line("rdb_current_bgsave_time_sec", running_s(SaveKind::Snapshot));
+    page.line("rdb_saves", saves.saves.load(Relaxed));
+    page.line("rdb_last_cow_size", saves.last_copied_bytes.load(Relaxed));
+    page.line("rdb_last_load_keys_expired", saves.last_load_expired.load(Relaxed));
+    page.line("rdb_last_load_keys_loaded", saves.last_load_keys.load(Relaxed));
     page.zeros(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
     page.line("aof_last_rewrite_time_sec", -1);
     page.line("aof_current_rewrite_time_sec", -1);
@@ -314,6 +332,23 @@ fn persistence(page: &mut Page, facts: &Facts<'_>) {
     page.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
     page.line("aof_last_write_status", "ok");
     page.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    if saves.is_loading() {
+        loading(page, facts);
+    }
+}
+
+fn loading(page: &mut Page, facts: &Facts<'_>) {
+    let saves = &*facts.server.saves;
+    let (loaded, total) = (saves.load_bytes.load(Relaxed), saves.load_bytes_total.load(Relaxed));
+    let started_ms = saves.load_started_ms.load(Relaxed);
+    let elapsed_s = ((facts.now_ms - started_ms).max(0) / 1000) as u64;
+    page.line("loading_start_time", started_ms / 1000);
+    page.line("loading_total_bytes", total);
+    page.line("loading_rdb_used_mem", 0);
+    page.line("loading_loaded_bytes", loaded);
+    page.line("loading_loaded_perc", percent(loaded, total).trim_end_matches('%'));
+    let left_s = total.saturating_sub(loaded) * elapsed_s.max(1) / loaded.max(1);
+    page.line("loading_eta_seconds", if loaded == 0 { 1 } else { left_s });
 }
 
 fn stats(page: &mut Page, facts: &Facts<'_>) {

@@ -27,6 +27,7 @@ pub mod latency;
 pub mod list;
 pub mod load_limits;
 pub mod memory;
+pub mod persist;
 pub mod request;
 pub mod scan_options;
 pub mod scatter;

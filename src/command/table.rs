@@ -43,6 +43,7 @@ const FAMILIES: &[&[Command]] = &[
     super::list::read::COMMANDS,
     super::list::transfer::COMMANDS,
     super::memory::COMMANDS,
+    super::persist::COMMANDS,
     super::server::COMMANDS,
     super::set::change::COMMANDS,
     super::set::combine::COMMANDS,

@@ -5,6 +5,8 @@
 //! all are changed only in this folder. Whoever holds the box of a
 //! `Keyspace` is the only one who can reach it, so nothing here is shared or locked.
 
+use bytes::Bytes;
+
 use crate::stdx::random::Random;
 use crate::value::object::Value;
 
@@ -142,6 +144,8 @@ pub struct Keyspace {
     pub waiters: Option<Box<Waiters>>,
     /// Clients that watch keys; none as long as nobody does.
     pub watchers: Option<Box<Watchers>>,
+    /// Sources of the libraries of functions that snapshots hold. In the first shard; the others have none.
+    pub functions: Vec<Bytes>,
 }
 
 // SAFETY: a keyspace owns everything its raw pointers refer to (entries are reachable only through its tables), so it
@@ -161,6 +165,7 @@ impl Keyspace {
             lfu: false,
             waiters: None,
             watchers: None,
+            functions: Vec::new(),
         }
     }
 
@@ -296,6 +301,14 @@ impl Keyspace {
             // SAFETY: the table only holds live entries; `see` cannot change the keyspace (shared borrow).
             see(unsafe { EntryPointer::from_raw(at).entry() });
         })
+    }
+
+    /// Calls `see` with every entry of a database, expired ones included.
+    pub fn each(&self, database: u32, mut see: impl FnMut(Entry<'_>)) {
+        for at in self.databases[database as usize].keys.entries() {
+            // SAFETY: as in `scan`.
+            see(unsafe { EntryPointer::from_raw(at).entry() });
+        }
     }
 
     /// Draws an entry, each with the same probability. None when there is no key or when the drawn one had expired (it is

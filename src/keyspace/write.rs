@@ -65,6 +65,19 @@ impl Keyspace {
     }
 }
 
+impl Keyspace {
+    /// Takes a key in from a file; no change that anybody counts. False when it is there already and may not be replaced.
+    pub fn load(&mut self, database: u32, key: Key<'_>, taken: Taken, replaces: bool, now_ms: i64) -> bool {
+        let mut guard = self.write(database, key, Turn::at(now_ms, false));
+        if guard.exists() && !replaces {
+            return false;
+        }
+        guard.put(taken);
+        guard.changes = 0;
+        true
+    }
+}
+
 impl KeyWrite<'_> {
     /// The key's entry, if it exists.
     pub fn entry(&self) -> Option<Entry<'_>> {

@@ -50,6 +50,25 @@ pub fn update(sum: u64, bytes: &[u8]) -> u64 {
     sum
 }
 
+/// The sum of two runs of bytes, one after the other, from the sum of each and the length of the second.
+pub fn joined(first: u64, second: u64, second_bytes: u64) -> u64 {
+    // What a byte of zeros does to a sum is linear: a matrix of bits, squared for twice as many.
+    let mut step: [u64; 64] = std::array::from_fn(|bit| update(1 << bit, &[0]));
+    let (mut sum, mut left) = (first, second_bytes);
+    while left > 0 {
+        if left & 1 == 1 {
+            sum = product(&step, sum);
+        }
+        step = std::array::from_fn(|bit| product(&step, step[bit]));
+        left >>= 1;
+    }
+    sum ^ second
+}
+
+fn product(matrix: &[u64; 64], vector: u64) -> u64 {
+    matrix.iter().enumerate().filter(|(bit, _)| vector >> bit & 1 == 1).fold(0, |sum, (_, column)| sum ^ column)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +92,16 @@ mod tests {
         // The test vector of Redis' crc64.c beside that one.
         let text = b"This is a test of the emergency broadcast system.";
         assert_eq!(update(0, text), by_bits(text));
+    }
+
+    #[test]
+    fn sums_are_joined() {
+        let bytes: Vec<u8> = (0..300u32).map(|at| (at * 73 + 5) as u8).collect();
+        for cut in [0, 1, 7, 9, 100, 255, 256, 300] {
+            let (first, second) = bytes.split_at(cut);
+            let (first, second_sum) = (update(0, first), update(0, second));
+            assert_eq!(joined(first, second_sum, second.len() as u64), update(0, &bytes), "cut at {cut}");
+        }
     }
 
     #[test]

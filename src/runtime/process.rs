@@ -76,6 +76,14 @@ pub fn hold_thread(duration: Duration) {
     std::thread::sleep(duration);
 }
 
+/// As `hold_thread`, for the parameters of Redis' tests that slow loading and saving down. Those below zero, which ask for
+/// less than a microsecond, count as zero.
+pub fn hold_thread_us(us: i64) {
+    if us > 0 {
+        hold_thread(Duration::from_micros(us.unsigned_abs()));
+    }
+}
+
 /// Ends the process as a crash would (DEBUG SEGFAULT).
 pub fn crash() -> ! {
     std::process::abort()

@@ -3,6 +3,7 @@
 mod acceptors;
 pub mod connection;
 pub mod listen;
+pub mod load;
 pub mod log;
 pub mod simulated;
 pub mod start;

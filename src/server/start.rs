@@ -31,6 +31,7 @@ use crate::stdx::random::{Random, seed_from_os};
 
 use super::acceptors::Acceptors;
 use super::listen::{Listeners, Outside};
+use super::load::Loading;
 use super::log::Log;
 use super::worker::{DoorbellTask, Worker};
 use super::{VERSION, REDIS_VERSION};
@@ -43,6 +44,8 @@ pub enum ControlEvent {
     Shutdown(Shutdown),
     /// A core could not run.
     CoreFailed(String),
+    /// Loading has ended; false: what was there cannot be loaded whole.
+    Loaded(bool),
 }
 
 /// The whole life of the server process.
@@ -111,6 +114,7 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     let listens_on_tcp = !listeners.tcp.is_empty();
     let plan = Plan::new(config, config_file, driver, events.clone())?;
     let (server, stopped, config) = (plan.server.clone(), plan.stopped.clone(), plan.config.clone());
+    let loading = plan.loading();
     let outside = Arc::new(plan.start_cores(driver)?);
     let acceptors = Acceptors::start(listeners, outside.clone())?;
     config.apply_with(Box::new(move |config, changed| {
@@ -120,21 +124,21 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     }));
     server.memory_startup_bytes.store(crate::stats::memory::used_bytes(), Ordering::Relaxed);
     tracing::info!("Server initialized");
-    if listens_on_tcp {
-        tracing::info!("Ready to accept connections tcp");
-    }
-    if unix_path.is_some() {
-        tracing::info!("Ready to accept connections unix");
-    }
-    watch_signals(events)?;
-    let code = control(&inbox, &outside, &server, &stopped);
+    watch_signals(events.clone())?;
+    start_loading(loading, events)?;
+    let doors = [("tcp", listens_on_tcp), ("unix", unix_path.is_some())];
+    let code = control(&inbox, &outside, &server, &stopped, doors);
     for (what, path) in [("unix socket", unix_path), ("pid", pidfile)] {
         if let Some(path) = path {
             tracing::info!("Removing the {what} file.");
             let _ = fs::remove_file(path);
         }
     }
-    tracing::warn!("Ringfort is now ready to exit, bye bye...");
+    if server.saves.is_loading() && code != 0 {
+        tracing::warn!("Fatal error loading the DB, check server logs. Exiting.");
+    } else {
+        tracing::warn!("Ringfort is now ready to exit, bye bye...");
+    }
     // A runtime must never be dropped while operations are in flight, so the process ends as a whole.
     std::process::exit(code)
 }
@@ -188,6 +192,20 @@ impl Plan {
             events,
             stopped: Arc::default(),
         })
+    }
+
+    /// What loading takes. From now on only some commands are answered.
+    fn loading(&self) -> Loading {
+        let (saves, now_ms) = (&self.server.saves, self.clock.unix_ms());
+        saves.load_started_ms.store(now_ms, Ordering::Relaxed);
+        saves.loading.store(true, Ordering::Release);
+        Loading {
+            meeting: self.meeting.clone(),
+            hasher: self.hasher.clone(),
+            config: self.config.current(),
+            server: self.server.clone(),
+            now_ms,
+        }
     }
 
     /// Starts one thread per core; what is left is the way to talk to them from outside.
@@ -344,19 +362,42 @@ fn watch_signals(events: mpsc::Sender<ControlEvent>) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the server is to end; returns the exit code.
+/// Loads in a thread of its own, so that signals are heard meanwhile.
+fn start_loading(loading: Loading, events: mpsc::Sender<ControlEvent>) -> io::Result<()> {
+    std::thread::Builder::new().name("load".into()).spawn(move || {
+        let is_whole = loading.run();
+        // The control thread lives as long as the process.
+        let _ = events.send(ControlEvent::Loaded(is_whole));
+    })?;
+    Ok(())
+}
+
+/// Waits until loading is done and the server is to end; returns the exit code.
 fn control(
     inbox: &mpsc::Receiver<ControlEvent>,
     outside: &Outside,
     server: &ServerFacts,
     stopped: &AtomicUsize,
+    doors: [(&str, bool); 2],
 ) -> i32 {
-    match inbox.recv() {
+    let mut event = inbox.recv();
+    if let Ok(ControlEvent::Loaded(is_whole)) = event {
+        if !is_whole {
+            return 1;
+        }
+        server.saves.loading.store(false, Ordering::Release);
+        for (door, _) in doors.into_iter().filter(|(_, is_open)| *is_open) {
+            tracing::info!("Ready to accept connections {door}");
+        }
+        event = inbox.recv();
+    }
+    match event {
         Ok(ControlEvent::Signal(signal)) => {
             let name = if signal == signal_hook::consts::SIGINT { "SIGINT" } else { "SIGTERM" };
             tracing::warn!("Received {name} scheduling shutdown...");
         }
         Ok(ControlEvent::Shutdown(_)) => {}
+        Ok(ControlEvent::Loaded(_)) => unreachable!("it happens once"),
         Ok(ControlEvent::CoreFailed(reason)) => {
             tracing::warn!("A core cannot run: {reason}");
             return 1;

@@ -101,7 +101,7 @@ impl Core {
     }
 
     fn config_set(&mut self, pairs: &[(Vec<u8>, Vec<u8>)], local: bool) -> Result<(), CommandError> {
-        let result = self.shared_config.set(pairs, Setter { local, loading: false });
+        let result = self.shared_config.set(pairs, Setter { local, loading: self.server.saves.is_loading() });
         result.map_err(|error| CommandError::Owned(error.text()))?;
         self.refresh_config();
         let lfu = self.config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
@@ -337,7 +337,7 @@ impl Core {
             self.sampler.sample(&self.clock, &self.server);
         }
         self.measure_clients();
-        if self.server.cron_paused.load(Ordering::Relaxed) {
+        if self.server.cron_paused.load(Ordering::Relaxed) || self.server.saves.is_loading() {
             return false;
         }
         let now_ms = self.clock.unix_ms();

@@ -87,6 +87,10 @@ impl Core {
             if row.parent.is_none() {
                 session.last_row = Some(row);
             }
+            if self.server.saves.is_loading() && !row.flags.has(Flags::LOADING) {
+                const LOADING: CommandError = CommandError::Text("LOADING Redis is loading the dataset in memory");
+                return Some(Stop::Refused(LOADING, Some(row)));
+            }
             if session.queues(row) {
                 if row.flags.has(Flags::NO_MULTI) {
                     const NOT_HERE: CommandError = CommandError::Text("ERR Command not allowed inside a transaction");

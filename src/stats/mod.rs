@@ -3,4 +3,5 @@
 pub mod core;
 pub mod latency;
 pub mod memory;
+pub mod persistence;
 pub mod server;

@@ -1,8 +1,10 @@
 //! Facts about this process that every core may read, and the few switches that every core obeys.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use super::core::CoreStats;
+use super::persistence::SaveFacts;
 
 /// The version of Redis whose semantics we follow; clients look at it to decide what they may use.
 pub const REDIS_VERSION: &str = "7.4.1";
@@ -98,6 +100,8 @@ pub struct ServerFacts {
     pub memory_startup_bytes: AtomicUsize,
     /// What the cron measures.
     pub samples: Samples,
+    /// Loading and saving; shared with the threads that write files.
+    pub saves: Arc<SaveFacts>,
 }
 
 impl ServerFacts {
@@ -129,6 +133,7 @@ impl ServerFacts {
             system_memory_bytes: 0,
             memory_startup_bytes: AtomicUsize::new(0),
             samples: Samples::default(),
+            saves: Arc::new(SaveFacts::new(started_ms)),
         }
     }
 

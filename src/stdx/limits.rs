@@ -35,6 +35,15 @@ pub const SHARED_VALUE_BYTES_MIN: usize = 16 * 1024;
 /// Bytes that the compressed strings of one payload of RESTORE may become. Beyond: "Bad data format".
 pub const PAYLOAD_UNPACKED_BYTES_MAX: usize = 4 * 1024 * 1024 * 1024;
 
+/// Bytes of an RDB file that are read and written at a time. A key that takes more has a piece of its own.
+pub const RDB_CHUNK_BYTES: usize = 512 * 1024;
+
+/// Chunks of a file that wait for a shard's loading thread. Beyond: the reading thread waits.
+pub const RDB_CHUNKS_QUEUED_MAX: usize = 8;
+
+/// Bytes of an RDB file between two flushes to disk (`rdb-save-incremental-fsync`), so that the last one is short.
+pub const RDB_BYTES_BETWEEN_SYNCS: usize = 16 * 1024 * 1024;
+
 /// Commands of one session run in one turn. Beyond: the rest waits until other sessions had theirs.
 pub const COMMANDS_PER_TURN_MAX: usize = 512;
 

@@ -24,6 +24,17 @@ pub enum Cause {
     Empty,
     /// Decompressed, it would take more memory than one value may.
     TooLarge,
+    /// What begins otherwise than an RDB file does.
+    Signature,
+    /// A file of a version that cannot be read.
+    Version(u16),
+    /// The file's checksum is another one than its bytes'.
+    Sum {
+        /// What the file says.
+        stated: u64,
+        /// What its bytes say.
+        computed: u64,
+    },
     /// Anything else.
     Corrupt(&'static str),
 }
@@ -37,13 +48,23 @@ impl LoadError {
 
 impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "byte {}: ", self.at)?;
-        match &self.cause {
+        write!(formatter, "byte {}: {}", self.at, self.cause)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Cause::Truncated => write!(formatter, "the data ends too early"),
             Cause::UnknownForm(form) => write!(formatter, "unknown type of value {form}"),
             Cause::Module(id) => write!(formatter, "a value of the module type {}", ModuleName(*id)),
             Cause::Empty => write!(formatter, "a collection without elements"),
             Cause::TooLarge => write!(formatter, "a value too large to be decompressed"),
+            Cause::Signature => write!(formatter, "Wrong signature trying to load DB from file"),
+            Cause::Version(version) => write!(formatter, "Can't handle RDB format version {version}"),
+            Cause::Sum { stated, computed } => {
+                write!(formatter, "Wrong RDB checksum expected: ({computed:x}) but got ({stated:x}): RDB CRC error")
+            }
             Cause::Corrupt(what) => write!(formatter, "{what}"),
         }
     }
@@ -52,7 +73,7 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// The nine characters of six bits that the id of a module type begins with.
-struct ModuleName(u64);
+pub struct ModuleName(pub u64);
 
 impl fmt::Display for ModuleName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,6 +11,7 @@ use super::error::{Cause, LoadError};
 use super::form::{self, Form};
 use super::opcode;
 use super::reader::{Reader, Text};
+use super::skip::skip_value;
 use super::value_read::{LoadLimits, Loaded, read_value, skip_module_value};
 
 /// A part of a file.
@@ -68,6 +69,17 @@ pub struct KeyItem<'a> {
     pub last_use: Option<Use>,
 }
 
+/// A part of a file, keys as their bytes.
+#[derive(Debug)]
+pub enum Part<'a> {
+    /// The item is not there as a whole.
+    NeedMore,
+    /// No key, and how many bytes it took.
+    Item(Item<'a>, usize),
+    /// A key with all that belongs to it takes so many bytes; `read_key` reads them.
+    Key(Text<'a>, usize),
+}
+
 /// What came of an attempt to read an item.
 #[derive(Debug)]
 pub enum Step<'a> {
@@ -78,7 +90,7 @@ pub enum Step<'a> {
 }
 
 /// See the file's head.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FileReader {
     /// None before the header.
     version: Option<u16>,
@@ -108,15 +120,10 @@ impl FileReader {
     /// beginning. After an error nothing more can be read, but for `Cause::Module`, which concerns one key.
     pub fn next<'a>(&mut self, bytes: &'a [u8], limits: &LoadLimits) -> Result<Step<'a>, LoadError> {
         let mut reader = Reader::new(bytes, usize::MAX);
-        match self.read(&mut reader, limits) {
+        match self.read(&mut reader, |reader, version| key_item(version, reader, limits)) {
             Ok(item) => {
                 let taken = reader.at();
-                // The checksum itself was added to nothing.
-                if self.sums && !matches!(item, Item::End) {
-                    self.sum = crc64::update(self.sum, &bytes[..taken]);
-                }
-                self.consumed += taken as u64;
-                self.is_at_end = matches!(item, Item::End);
+                self.consume(&bytes[..taken], matches!(item, Item::End));
                 Ok(Step::Item(item, taken))
             }
             Err(LoadError { cause: Cause::Truncated, .. }) => Ok(Step::NeedMore),
@@ -124,12 +131,47 @@ impl FileReader {
         }
     }
 
+    /// As `next`, but of a key only the end is looked for.
+    pub fn next_part<'a>(&mut self, bytes: &'a [u8]) -> Result<Part<'a>, LoadError> {
+        let mut reader = Reader::new(bytes, usize::MAX);
+        match self.read(&mut reader, |reader, version| skip_key(version, reader).map(Item::EmptyKey)) {
+            Ok(item) => {
+                let taken = reader.at();
+                self.consume(&bytes[..taken], matches!(item, Item::End));
+                Ok(match item {
+                    Item::EmptyKey(key) => Part::Key(key, taken),
+                    item => Part::Item(item, taken),
+                })
+            }
+            Err(LoadError { cause: Cause::Truncated, .. }) => Ok(Part::NeedMore),
+            Err(LoadError { at, cause }) => Err(LoadError { at: self.consumed as usize + at, cause }),
+        }
+    }
+
+    /// The checksum itself is added to nothing.
+    fn consume(&mut self, bytes: &[u8], is_end: bool) {
+        if self.sums && !is_end {
+            self.sum = crc64::update(self.sum, bytes);
+        }
+        self.consumed += bytes.len() as u64;
+        self.is_at_end = is_end;
+    }
+
+    /// The file's version; 0 before the header.
+    pub fn version(&self) -> u16 {
+        self.version.unwrap_or_default()
+    }
+
     /// The error of a file that ends before its end.
     pub fn truncated(&self, bytes_left: usize) -> LoadError {
         LoadError { at: self.consumed as usize + bytes_left, cause: Cause::Truncated }
     }
 
-    fn read<'a>(&mut self, reader: &mut Reader<'a>, limits: &LoadLimits) -> Result<Item<'a>, LoadError> {
+    fn read<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        key: impl FnOnce(&mut Reader<'a>, u16) -> Result<Item<'a>, LoadError>,
+    ) -> Result<Item<'a>, LoadError> {
         let Some(version) = self.version else {
             let version = header(reader)?;
             self.version = Some(version);
@@ -146,7 +188,7 @@ impl FileReader {
                 reader.byte()?;
                 plain_item(opcode, reader)
             }
-            _ => key_item(version, reader, limits),
+            _ => key(reader, version),
         }
     }
 
@@ -159,7 +201,7 @@ impl FileReader {
         let stated = reader.word()?;
         let sum = crc64::update(self.sum, &[opcode::END]);
         if self.sums && stated != 0 && stated != sum {
-            return Err(LoadError::corrupt(at, "a wrong checksum"));
+            return Err(LoadError { at, cause: Cause::Sum { stated, computed: sum } });
         }
         Ok(())
     }
@@ -169,16 +211,38 @@ fn header(reader: &mut Reader<'_>) -> Result<u16, LoadError> {
     let bytes = reader.take(opcode::HEADER_BYTES)?;
     let digits = match bytes.strip_prefix(opcode::MAGIC_REDIS) {
         Some(digits) => digits,
-        None => bytes.strip_prefix(opcode::MAGIC_VALKEY).ok_or(LoadError::corrupt(0, "no RDB file"))?,
+        None => bytes.strip_prefix(opcode::MAGIC_VALKEY).ok_or(LoadError { at: 0, cause: Cause::Signature })?,
     };
     let is_valkey = digits.len() == 3;
     let number = digits
         .iter()
         .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0')));
+    let at = opcode::HEADER_BYTES - digits.len();
     number
         .filter(|&version| version > 0 && form::is_readable_version(version))
         .filter(|&version| is_valkey == (version >= form::VERSION_VALKEY))
-        .ok_or(LoadError::corrupt(opcode::HEADER_BYTES - digits.len(), "a version that cannot be read"))
+        .ok_or(LoadError { at, cause: Cause::Version(number.unwrap_or_default()) })
+}
+
+/// Reads a key whose bytes `next_part` found, which begin at `at` of the file.
+pub fn read_key<'a>(bytes: &'a [u8], at: u64, version: u16, limits: &LoadLimits) -> Result<Item<'a>, LoadError> {
+    let mut reader = Reader::new(bytes, usize::MAX);
+    key_item(version, &mut reader, limits).map_err(|error| LoadError { at: at as usize + error.at, ..error })
+}
+
+/// The name of the key that a key's bytes hold, if that much can be read: for messages.
+pub fn key_name(bytes: &[u8], version: u16) -> Option<Text<'_>> {
+    let mut reader = Reader::new(bytes, usize::MAX);
+    before_key(version, &mut reader).ok()?;
+    reader.text().ok()
+}
+
+/// Passes over a key's facts and value; returns its name.
+fn skip_key<'a>(version: u16, reader: &mut Reader<'a>) -> Result<Text<'a>, LoadError> {
+    let (form, ..) = before_key(version, reader)?;
+    let key = reader.text()?;
+    skip_value(reader, form)?;
+    Ok(key)
 }
 
 /// What is neither a key nor the end.
@@ -197,8 +261,8 @@ fn plain_item<'a>(opcode: u8, reader: &mut Reader<'a>) -> Result<Item<'a>, LoadE
     })
 }
 
-/// What is told of a key before it comes, then its form, the key and the value.
-fn key_item<'a>(version: u16, reader: &mut Reader<'a>, limits: &LoadLimits) -> Result<Item<'a>, LoadError> {
+/// What is told of a key before it comes, and its form.
+fn before_key(version: u16, reader: &mut Reader<'_>) -> Result<(Form, Option<i64>, Option<Use>), LoadError> {
     let (mut expire_at_ms, mut last_use) = (None, None);
     loop {
         let at = reader.at();
@@ -209,16 +273,21 @@ fn key_item<'a>(version: u16, reader: &mut Reader<'a>, limits: &LoadLimits) -> R
             opcode::IDLE => last_use = Some(Use::Idle(reader.length()?)),
             number => {
                 let unknown = LoadError { at, cause: Cause::UnknownForm(number) };
-                let form = Form::of_number(number, version).ok_or(unknown)?;
-                let key = reader.text()?;
-                return match read_value(reader, form, limits) {
-                    Ok(value) => Ok(Item::Key(KeyItem { key, value, expire_at_ms, last_use })),
-                    // The reader stands behind the value, which ends where it turned out to be empty.
-                    Err(LoadError { cause: Cause::Empty, .. }) => Ok(Item::EmptyKey(key)),
-                    Err(error) => Err(error),
-                };
+                return Ok((Form::of_number(number, version).ok_or(unknown)?, expire_at_ms, last_use));
             }
         }
+    }
+}
+
+/// What is told of a key before it comes, then its form, the key and the value.
+fn key_item<'a>(version: u16, reader: &mut Reader<'a>, limits: &LoadLimits) -> Result<Item<'a>, LoadError> {
+    let (form, expire_at_ms, last_use) = before_key(version, reader)?;
+    let key = reader.text()?;
+    match read_value(reader, form, limits) {
+        Ok(value) => Ok(Item::Key(KeyItem { key, value, expire_at_ms, last_use })),
+        // The reader stands behind the value, which ends where it turned out to be empty.
+        Err(LoadError { cause: Cause::Empty, .. }) => Ok(Item::EmptyKey(key)),
+        Err(error) => Err(error),
     }
 }
 

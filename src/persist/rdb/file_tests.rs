@@ -62,8 +62,14 @@ fn read(file: &[u8], piece: usize) -> Result<Vec<String>, LoadError> {
     let mut reader = FileReader::new(true);
     let (mut items, mut from, mut to) = (Vec::new(), 0, 0);
     while !reader.is_at_end() {
+        // Whoever only looks for the end of a key finds it where its value ends.
+        let ahead = reader.clone().next_part(&file[from..to]).map(|part| match part {
+            Part::NeedMore => 0,
+            Part::Item(_, taken) | Part::Key(_, taken) => taken,
+        });
         match reader.next(&file[from..to], &LIMITS)? {
             Step::Item(item, taken) => {
+                assert_eq!(ahead, Ok(taken));
                 items.push(shown(&item));
                 from += taken;
                 assert_eq!(reader.consumed(), from as u64);
@@ -154,7 +160,7 @@ fn headers() {
         ["REDIS0000", "REDIS0013", "REDIS0080", "VALKEY010", "VALKEY081", "REDIS00x1", "RODIS0010", "*3\r\n$3\r\nS"]
     {
         let error = read(&[header.as_bytes(), end].concat(), 1000).expect_err(header);
-        assert!(matches!(error.cause, Cause::Corrupt(_)), "{header}: {error}");
+        assert!(matches!(error.cause, Cause::Signature | Cause::Version(_)), "{header}: {error}");
     }
 }
 

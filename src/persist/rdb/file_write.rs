@@ -6,6 +6,7 @@ use crate::keyspace::entry::ValueRef;
 use crate::keyspace::expire::Use;
 use crate::persist::crc64;
 
+use super::form::Form;
 use super::opcode;
 use super::value_write::{form_of, write_value};
 use super::writer::Writer;
@@ -85,22 +86,7 @@ impl FileWriter {
 
     /// A key.
     pub fn key(&mut self, key: &[u8], value: &ValueRef<'_>, expire_at_ms: Option<i64>, last_use: Option<Use>) {
-        if let Some(at_ms) = expire_at_ms {
-            self.writer.byte(opcode::EXPIRY_MS);
-            self.writer.word(at_ms as u64);
-        }
-        match last_use {
-            Some(Use::Idle(seconds)) => {
-                self.writer.byte(opcode::IDLE);
-                self.writer.length(seconds);
-            }
-            Some(Use::Frequency(counter)) => self.writer.raw(&[opcode::FREQUENCY, counter]),
-            None => {}
-        }
-        let form = form_of(value, self.version);
-        self.writer.byte(form as u8);
-        self.writer.text(key);
-        write_value(&mut self.writer, value, form);
+        write_key(&mut self.writer, self.version, key, value, expire_at_ms, last_use);
     }
 
     /// The end, with the checksum; returns what was written since the last time.
@@ -111,4 +97,32 @@ impl FileWriter {
         self.writer.word(sum);
         self.writer.bytes
     }
+}
+
+/// Writes a key with all that belongs to it where readers know `version`; returns the form of its value.
+pub(super) fn write_key(
+    writer: &mut Writer,
+    version: u16,
+    key: &[u8],
+    value: &ValueRef<'_>,
+    expire_at_ms: Option<i64>,
+    last_use: Option<Use>,
+) -> Form {
+    if let Some(at_ms) = expire_at_ms {
+        writer.byte(opcode::EXPIRY_MS);
+        writer.word(at_ms as u64);
+    }
+    match last_use {
+        Some(Use::Idle(seconds)) => {
+            writer.byte(opcode::IDLE);
+            writer.length(seconds);
+        }
+        Some(Use::Frequency(counter)) => writer.raw(&[opcode::FREQUENCY, counter]),
+        None => {}
+    }
+    let form = form_of(value, version);
+    writer.byte(form as u8);
+    writer.text(key);
+    write_value(writer, value, form);
+    form
 }

@@ -9,11 +9,15 @@
 //! invariant of its type, whatever the bytes said. Nothing is reserved on the word of a count alone.
 //! Source of the format: Redis' rdb.h and rdb.c up to 7.4, Valkey's up to 9.0.
 
+pub mod chunk_write;
+pub mod chunks;
 pub mod error;
 pub mod file_read;
 pub mod file_write;
 pub mod form;
+pub mod load;
 mod opcode;
+pub mod output;
 pub mod payload;
 mod read_hash;
 mod read_list;
@@ -21,6 +25,8 @@ mod read_set;
 mod read_sorted_set;
 mod read_stream;
 pub mod reader;
+pub mod save;
+mod skip;
 pub mod value_read;
 pub mod value_write;
 pub mod writer;

@@ -1,5 +1,6 @@
 //! Tests of values: every form that is only read, hostile forms, and what comes back of what was written.
 
+use super::super::skip::skip_value;
 use super::super::error::{Cause, LoadError};
 use super::super::form::{Form, VERSION_7_0, VERSION_7_2};
 use super::super::reader::Reader;
@@ -22,6 +23,8 @@ fn load(form: Form, bytes: &[u8]) -> Result<Value, LoadError> {
     let mut reader = Reader::new(bytes, 1 << 20);
     let loaded = read_value(&mut reader, form, &LIMITS)?;
     assert_eq!(reader.remaining(), 0, "{form:?} takes all of it");
+    let mut skipping = Reader::new(bytes, 1 << 20);
+    assert_eq!((skip_value(&mut skipping, form), skipping.remaining()), (Ok(()), 0), "{form:?} is passed over");
     match loaded {
         Loaded::Value(value) => Ok(value),
         Loaded::String(text) => panic!("{text:?}"),
@@ -269,6 +272,8 @@ fn nothing_is_empty() {
         let mut reader = Reader::new(&bytes, 1 << 20);
         let error = read_value(&mut reader, form, &LIMITS).expect_err("it is empty");
         assert_eq!((error.cause, reader.remaining()), (Cause::Empty, 0), "{form:?}");
+        let mut skipping = Reader::new(&bytes, 1 << 20);
+        assert_eq!((skip_value(&mut skipping, form), skipping.remaining()), (Ok(()), 0), "{form:?} is passed over");
     }
 }
 
