@@ -31,7 +31,6 @@ const WORTH_TELLING: Duration = Duration::from_millis(500);
 /// Talks until the input ends or the user leaves. `name` is what the program was called as.
 pub fn run(name: &str, settings: Settings) -> ExitCode {
     let mut link = Link::new(settings);
-    link.catch_interrupts();
     // Told; each command tries again.
     let _ = link.connect(false);
     if terminal::input_is_terminal() {
@@ -75,6 +74,8 @@ fn at_terminal(name: &str, link: &mut Link) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // The editor has put a handler of its own in place, which would swallow Ctrl-C.
+    link.catch_interrupts();
     let history = history_file(name);
     if let Some(path) = &history {
         // A first start has none.

@@ -116,31 +116,15 @@ pub const ALLOWANCES: &[Allowance] = &[
         "expired keys count until someone finds them; CompareState waits until they are found",
     ),
     rule(&["TIME"], Tolerance::SameType, "read at different moments"),
-    rule(
-        &["CLIENT", "ID"],
-        Tolerance::SameType,
-        "the servers count differently",
-    ),
-    rule(
-        &["XPENDING"],
-        Tolerance::ExceptItem(2),
-        "how long an entry has been pending is read at different moments",
-    ),
+    rule(&["CLIENT", "ID"], Tolerance::SameType, "the servers count differently"),
+    rule(&["XPENDING"], Tolerance::ExceptItem(2), "how long an entry has been pending is read at different moments"),
     rule(
         &["XGROUP", "CREATECONSUMER"],
         Tolerance::SameType,
         "a consumer that only asked for entries, and got none, exists since 7.2",
     ),
-    rule(
-        &["XINFO", "GROUPS"],
-        Tolerance::EachExceptFields(&["consumers"]),
-        "likewise",
-    ),
-    rule(
-        &["HELLO"],
-        Tolerance::ExceptFields(&["server", "version", "id"]),
-        "they are different servers",
-    ),
+    rule(&["XINFO", "GROUPS"], Tolerance::EachExceptFields(&["consumers"]), "likewise"),
+    rule(&["HELLO"], Tolerance::ExceptFields(&["server", "version", "id"]), "they are different servers"),
 ];
 
 /// Error texts that mean the same: ours, that of redis-server 7.0, why. Each stands for a decision to follow a newer Redis.

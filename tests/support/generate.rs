@@ -159,7 +159,8 @@ const NUMBERS: &[&[u8]] = &[b"numbers:1", b"numbers:2", b"{tag}numbers"];
 
 const SORT_KEYS: &[&[u8]] = &[b"w:*", b"w:*", b"w:*", b"w:*0", b"none:*", b"w:*->a"];
 
-const SORT_PATTERNS: &[&[u8]] = &[b"#", b"a", b"", b"#*", b"*", b"key:*", b"{tag}*", b"*->a", b"key:*->1", b"*->*", b"w:*"];
+const SORT_PATTERNS: &[&[u8]] =
+    &[b"#", b"a", b"", b"#*", b"*", b"key:*", b"{tag}*", b"*->a", b"key:*->1", b"*->*", b"w:*"];
 
 const NAMES: &[&[u8]] = &[b"worker", b"a:b-c", b"", b"with space", b"line\n", b"\xff"];
 

@@ -15,5 +15,6 @@ pub mod seeds;
 pub mod server;
 pub mod shrink;
 pub mod table;
+pub mod terminal;
 pub mod text;
 pub mod value;
