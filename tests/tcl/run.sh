@@ -34,7 +34,7 @@ cases_of() {
         </dev/null >"$tree/log" 2>&1 || true
     sed 's/\x1b\[[0-9;]*m//g' "$tree/log" | sed -nE \
         -e 's/^\[ok\]: (.*) \([0-9]+ ms\)$/ok|\1/p' \
-        -e 's/^\[err\]: (.*) in tests\/unit\/.*\.tcl$/err|\1/p'
+        -e 's/^\[err\]: (.*) in tests\/(unit|integration)\/.*\.tcl$/err|\1/p'
 }
 
 # The names listed for a unit, one a line.
@@ -48,7 +48,7 @@ if [ ${#units[@]} -eq 0 ]; then
 fi
 
 wrong=0
-printf '%-20s %6s %6s %6s %8s\n' unit cases passed failed "not run"
+printf '%-44s %6s %6s %6s %8s\n' unit cases passed failed "not run"
 for unit in "${units[@]}"; do
     total="$(awk -F ' [|] ' -v unit="$unit" '$1 == "cases" && $2 == unit { print $3 }' "$expected")"
     if [ -z "$total" ]; then
@@ -72,12 +72,12 @@ for unit in "${units[@]}"; do
             if (passed + failed + unrun != total) {
                 print "  " passed + failed + unrun " cases instead of " total; wrong = 1
             }
-            printf "%-20s %6d %6d %6d %8d\n", unit, total, passed, failed, unrun
+            printf "%-44s %6d %6d %6d %8d\n", unit, total, passed, failed, unrun
             exit wrong
         }' "$tree/listed" "$tree/cases" | tee -a "$tree/report" || wrong=1
 done
-awk '/^unit\// { cases += $2; passed += $3; failed += $4; unrun += $5 }
-    END { printf "%-20s %6d %6d %6d %8d\n", "together", cases, passed, failed, unrun }' "$tree/report"
+awk '/^(unit|integration)\// { cases += $2; passed += $3; failed += $4; unrun += $5 }
+    END { printf "%-44s %6d %6d %6d %8d\n", "together", cases, passed, failed, unrun }' "$tree/report"
 if [ $wrong -ne 0 ]; then
     echo "not as expected.txt says" >&2
 fi
