@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 24] = [
+const UNITS: [&str; 31] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -35,6 +35,13 @@ const UNITS: [&str; 24] = [
     "unit/bitfield",
     "unit/hyperloglog",
     "unit/sort",
+    "unit/geo",
+    "unit/dump",
+    "integration/corrupt-dump",
+    "integration/corrupt-dump-fuzzer",
+    "integration/convert-zipmap-hash-on-load",
+    "integration/convert-ziplist-hash-on-load",
+    "integration/convert-ziplist-zset-on-load",
 ];
 
 /// One line of a case.

@@ -43,6 +43,15 @@ pub struct PackedLimits {
     pub value_bytes: usize,
 }
 
+/// Why a listpack is no hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// Elements are missing, or times are none or out of order.
+    Damaged,
+    /// A field stands in it twice.
+    Twice,
+}
+
 /// What stands behind a field's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FieldTime {
@@ -67,9 +76,9 @@ impl Hash {
     }
 
     /// A hash from the listpack of an RDB file: fields and values in turn, or, when it is timed, fields, values and times
-    /// (Unix milliseconds, 0 for none) in the order of the times. None when it is not that.
-    pub fn from_listpack(pack: Listpack, timed: bool) -> Option<Hash> {
-        Some(Hash { body: Body::Packed(Packed::from_listpack(pack, timed)?) })
+    /// (Unix milliseconds, 0 for none) in the order of the times.
+    pub fn from_listpack(pack: Listpack, timed: bool) -> Result<Hash, Refused> {
+        Ok(Hash { body: Body::Packed(Packed::from_listpack(pack, timed)?) })
     }
 
     /// The listpack of a packed hash, and whether it has times.

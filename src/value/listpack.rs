@@ -658,3 +658,7 @@ impl<'a> Iterator for Elements<'a> {
 #[cfg(test)]
 #[path = "listpack_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "listpack_fuzz.rs"]
+mod fuzz;

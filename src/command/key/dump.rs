@@ -134,6 +134,8 @@ fn restore(context: &mut Context<'_>) -> Result<(), CommandError> {
         ttl_ms => Some(ttl_ms.wrapping_add(now_ms)),
     };
     let keyspace = context.keyspaces.of(&key);
+    // A policy that was set a moment ago counts at once, not from the next round of the cron on.
+    keyspace.lfu = context.server.lfu_policy.load(Ordering::Relaxed);
     let access = options.last_use.and_then(|last_use| keyspace.access_as_of(last_use, now_ms));
     let mut guard = keyspace.write(database, key, turn);
     if expire_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {

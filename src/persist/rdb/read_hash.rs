@@ -1,7 +1,7 @@
 //! Hashes from RDB. Called by `value_read.rs`.
 
 use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
-use crate::value::hash::{Hash, PackedLimits};
+use crate::value::hash::{Hash, PackedLimits, Refused};
 use crate::value::listpack::{Element, Listpack};
 
 use super::error::LoadError;
@@ -10,6 +10,15 @@ use super::reader::Reader;
 
 /// Latest time at which a field may expire, Unix milliseconds (Redis' EB_EXPIRE_TIME_MAX).
 const TIME_MAX_MS: i64 = (1 << 48) - 2;
+
+/// What is said of a packed hash that is none.
+#[derive(Clone, Copy)]
+pub(super) struct Words {
+    /// Elements are missing or in no order.
+    pub(super) damaged: &'static str,
+    /// A field stands in it twice.
+    pub(super) twice: &'static str,
+}
 
 const NO_TIME: &str = "a field that expires at no possible time";
 
@@ -92,6 +101,7 @@ fn set_valkey_field(hash: &mut Hash, reader: &mut Reader<'_>, limits: PackedLimi
 pub(super) fn of_listpack(
     pack: Listpack,
     timed: bool,
+    words: Words,
     reader: &Reader<'_>,
     limits: PackedLimits,
 ) -> Result<Hash, LoadError> {
@@ -102,7 +112,12 @@ pub(super) fn of_listpack(
     if timed && !pack.iter().skip(2).step_by(3).all(is_time) {
         return Err(reader.corrupt(NO_TIME));
     }
-    let mut hash = Hash::from_listpack(pack, timed).ok_or(reader.corrupt("Hash listpack integrity check failed"))?;
+    let mut hash = Hash::from_listpack(pack, timed).map_err(|refused| {
+        reader.corrupt(match refused {
+            Refused::Damaged => words.damaged,
+            Refused::Twice => words.twice,
+        })
+    })?;
     hash.make_room(hash.len(), 0, 0, limits);
     Ok(hash)
 }

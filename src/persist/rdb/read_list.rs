@@ -29,7 +29,7 @@ fn push(list: &mut List, element: &[u8], limits: Limits) {
 
 /// One ziplist.
 pub(super) fn of_ziplist(reader: &mut Reader<'_>, limits: Limits) -> Result<List, LoadError> {
-    let pack = ziplist(reader)?;
+    let pack = ziplist(reader, "List ziplist integrity check failed.")?;
     if pack.is_empty() {
         return Err(reader.empty());
     }
@@ -44,7 +44,7 @@ pub(super) fn of_ziplist(reader: &mut Reader<'_>, limits: Limits) -> Result<List
 pub(super) fn of_ziplists(reader: &mut Reader<'_>, limits: Limits) -> Result<List, LoadError> {
     let mut list = List::loading(limits);
     for _ in 0..reader.count()? {
-        list.load_packed(ziplist(reader)?);
+        list.load_packed(ziplist(reader, "Ziplist integrity check failed.")?);
     }
     settled(list, reader, limits)
 }
@@ -54,7 +54,7 @@ pub(super) fn of_listpacks(reader: &mut Reader<'_>, limits: Limits) -> Result<Li
     let mut list = List::loading(limits);
     for _ in 0..reader.count()? {
         match reader.length()? {
-            NODE_PACKED => list.load_packed(listpack(reader)?),
+            NODE_PACKED => list.load_packed(listpack(reader, "Listpack integrity check failed.")?),
             NODE_PLAIN => {
                 let element = reader.text()?.into_vec();
                 if element.is_empty() {

@@ -32,7 +32,7 @@ pub(super) fn members(reader: &mut Reader<'_>, limits: &SetLimits) -> Result<Set
 pub(super) fn of_intset(reader: &mut Reader<'_>, limits: &SetLimits) -> Result<Set, LoadError> {
     let at = reader.at();
     let integers = Intset::from_bytes(reader.text()?.into_vec());
-    let integers = integers.ok_or(LoadError::corrupt(at, "Intset integrity check failed"))?;
+    let integers = integers.ok_or(LoadError::corrupt(at, "Intset integrity check failed."))?;
     let is_large = integers.len() > limits.intset_entries;
     let set = Set::Integers(integers);
     Ok(if is_large { as_table(&set, limits) } else { set })

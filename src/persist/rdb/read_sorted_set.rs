@@ -46,11 +46,16 @@ fn in_order(one: &(f64, Text<'_>), other: &(f64, Text<'_>)) -> Ordering {
 }
 
 /// A listpack of members and scores in turn, in order.
-pub(super) fn of_listpack(pack: Listpack, reader: &Reader<'_>, limits: PackedLimits) -> Result<SortedSet, LoadError> {
+pub(super) fn of_listpack(
+    pack: Listpack,
+    damaged: &'static str,
+    reader: &Reader<'_>,
+    limits: PackedLimits,
+) -> Result<SortedSet, LoadError> {
     if pack.is_empty() {
         return Err(reader.empty());
     }
-    let mut set = SortedSet::from_packed(pack).ok_or(reader.corrupt("Zset listpack integrity check failed"))?;
+    let mut set = SortedSet::from_packed(pack).ok_or(reader.corrupt(damaged))?;
     set.reserve(set.len(), limits);
     Ok(set)
 }

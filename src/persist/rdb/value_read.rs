@@ -11,8 +11,21 @@ use crate::value::{list, sorted_set};
 
 use super::error::{Cause, LoadError};
 use super::form::Form;
+use super::read_hash::Words;
 use super::reader::{Reader, Text};
 use super::{read_hash, read_list, read_set, read_sorted_set, read_stream, ziplist, zipmap};
+
+// What Redis says in its log of packed forms that are damaged; tests and operators look for these words.
+const SET_LISTPACK: &str = "Set listpack integrity check failed.";
+const ZSET_ZIPLIST: &str = "Zset ziplist integrity check failed.";
+const ZSET_LISTPACK: &str = "Zset listpack integrity check failed.";
+const HASH_ZIPMAP: Words = Words { damaged: "Zipmap integrity check failed.", twice: "Hash zipmap with dup elements" };
+const HASH_ZIPLIST: Words =
+    Words { damaged: "Hash ziplist integrity check failed.", twice: "Hash ziplist integrity check failed." };
+const HASH_LISTPACK: Words =
+    Words { damaged: "Hash listpack integrity check failed.", twice: "Hash listpack with dup elements" };
+const HASH_LISTPACKEX: Words =
+    Words { damaged: "Hash listpackex integrity check failed.", twice: "Hash listpackex integrity check failed." };
 
 /// Up to where small forms stay small, by type.
 #[derive(Clone, Copy, Debug)]
@@ -47,15 +60,17 @@ pub fn read_value<'a>(reader: &mut Reader<'a>, form: Form, limits: &LoadLimits) 
         Form::ListListpacks => read_list::of_listpacks(reader, limits.list)?.into_value(),
         Form::Set => read_set::members(reader, &limits.set)?.into_value(),
         Form::SetIntset => read_set::of_intset(reader, &limits.set)?.into_value(),
-        Form::SetListpack => read_set::of_listpack(listpack(reader)?, reader, &limits.set)?.into_value(),
+        Form::SetListpack => read_set::of_listpack(listpack(reader, SET_LISTPACK)?, reader, &limits.set)?.into_value(),
         Form::SortedSet | Form::SortedSetText => {
             read_sorted_set::members(reader, form, limits.sorted_set)?.into_value()
         }
         Form::SortedSetZiplist => {
-            read_sorted_set::of_listpack(ziplist(reader)?, reader, limits.sorted_set)?.into_value()
+            read_sorted_set::of_listpack(ziplist(reader, ZSET_ZIPLIST)?, ZSET_ZIPLIST, reader, limits.sorted_set)?
+                .into_value()
         }
         Form::SortedSetListpack => {
-            read_sorted_set::of_listpack(listpack(reader)?, reader, limits.sorted_set)?.into_value()
+            read_sorted_set::of_listpack(listpack(reader, ZSET_LISTPACK)?, ZSET_LISTPACK, reader, limits.sorted_set)?
+                .into_value()
         }
         Form::Hash
         | Form::HashZipmap
@@ -78,37 +93,37 @@ pub fn read_value<'a>(reader: &mut Reader<'a>, form: Form, limits: &LoadLimits) 
 }
 
 fn hash(reader: &mut Reader<'_>, form: Form, limits: hash::PackedLimits) -> Result<Hash, LoadError> {
-    let (pack, timed) = match form {
-        Form::HashZipmap => (zipmap(reader)?, false),
-        Form::HashZiplist => (ziplist(reader)?, false),
-        Form::HashListpack => (listpack(reader)?, false),
-        Form::HashListpackExpiriesOld => (listpack(reader)?, true),
+    let (pack, timed, words) = match form {
+        Form::HashZipmap => (zipmap(reader)?, false, HASH_ZIPMAP),
+        Form::HashZiplist => (ziplist(reader, HASH_ZIPLIST.damaged)?, false, HASH_ZIPLIST),
+        Form::HashListpack => (listpack(reader, HASH_LISTPACK.damaged)?, false, HASH_LISTPACK),
+        Form::HashListpackExpiriesOld => (listpack(reader, HASH_LISTPACKEX.damaged)?, true, HASH_LISTPACKEX),
         Form::HashListpackExpiries => {
             // The first of the times, which stands in the listpack too.
             reader.word()?;
-            (listpack(reader)?, true)
+            (listpack(reader, HASH_LISTPACKEX.damaged)?, true, HASH_LISTPACKEX)
         }
         Form::HashExpiriesOld | Form::HashExpiries | Form::HashExpiriesAbsolute => {
             return read_hash::timed_fields(reader, form, limits);
         }
         _ => return read_hash::fields(reader, limits),
     };
-    read_hash::of_listpack(pack, timed, reader, limits)
+    read_hash::of_listpack(pack, timed, words, reader, limits)
 }
 
-/// A string that holds a listpack.
-pub(super) fn listpack(reader: &mut Reader<'_>) -> Result<Listpack, LoadError> {
+/// A string that holds a listpack; `damaged` is said when it does not.
+pub(super) fn listpack(reader: &mut Reader<'_>, damaged: &'static str) -> Result<Listpack, LoadError> {
     let at = reader.at();
-    Listpack::from_bytes(reader.text()?.into_vec()).ok_or(LoadError::corrupt(at, "Listpack integrity check failed"))
+    Listpack::from_bytes(reader.text()?.into_vec()).ok_or(LoadError::corrupt(at, damaged))
 }
 
-/// A string that holds a ziplist.
-pub(super) fn ziplist(reader: &mut Reader<'_>) -> Result<Listpack, LoadError> {
-    converted(reader, ziplist::to_listpack, "Ziplist integrity check failed")
+/// A string that holds a ziplist; `damaged` is said when it does not.
+pub(super) fn ziplist(reader: &mut Reader<'_>, damaged: &'static str) -> Result<Listpack, LoadError> {
+    converted(reader, ziplist::to_listpack, damaged)
 }
 
 fn zipmap(reader: &mut Reader<'_>) -> Result<Listpack, LoadError> {
-    converted(reader, zipmap::to_listpack, "Zipmap integrity check failed")
+    converted(reader, zipmap::to_listpack, HASH_ZIPMAP.damaged)
 }
 
 fn converted(

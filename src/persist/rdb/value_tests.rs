@@ -263,7 +263,6 @@ fn nothing_is_empty() {
         (Form::ListZiplist, packed(&ziplist_of(&[]))),
         (Form::SortedSetZiplist, packed(&ziplist_of(&[]))),
         (Form::HashZiplist, packed(&ziplist_of(&[]))),
-        (Form::HashZipmap, packed(b"\0\xff")),
         (Form::SetListpack, packed(pack(&[]).as_bytes())),
         (Form::HashListpack, packed(pack(&[]).as_bytes())),
         (Form::SortedSetListpack, packed(pack(&[]).as_bytes())),

@@ -9,6 +9,8 @@ use crate::stdx::limits::LISTPACK_BYTES_MAX;
 use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
 use crate::value::listpack::{Element, Elements, Listpack};
 
+use super::Refused;
+
 /// The time of a field that does not expire.
 const NO_TIME: i64 = 0;
 /// Bytes that encodings, back lengths and a time add to a field and its value, at the most.
@@ -24,30 +26,30 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Takes a listpack from outside; none when it is no hash: elements missing, a field twice, times that are none or are
-    /// out of order.
-    pub(super) fn from_listpack(pack: Listpack, timed: bool) -> Option<Packed> {
+    /// Takes a listpack from outside; refused when it is no hash: elements missing, a field twice, times that are none or
+    /// are out of order.
+    pub(super) fn from_listpack(pack: Listpack, timed: bool) -> Result<Packed, Refused> {
         let packed = Packed { pack, timed };
         let mut names = std::collections::HashSet::new();
         let mut last_ms = None;
         let mut elements = packed.pack.iter();
         while let Some(field) = elements.next() {
             let is_new = names.insert(field.to_text());
-            let _value = elements.next()?;
+            let _value = elements.next().ok_or(Refused::Damaged)?;
             if timed {
-                let Element::Integer(at_ms @ NO_TIME..) = elements.next()? else { return None };
+                let Some(Element::Integer(at_ms @ NO_TIME..)) = elements.next() else { return Err(Refused::Damaged) };
                 // What does not expire counts as expiring last.
                 let order = if at_ms == NO_TIME { i64::MAX } else { at_ms };
                 if last_ms.is_some_and(|last| last > order) {
-                    return None;
+                    return Err(Refused::Damaged);
                 }
                 last_ms = Some(order);
             }
             if !is_new {
-                return None;
+                return Err(Refused::Twice);
             }
         }
-        Some(packed)
+        Ok(packed)
     }
 
     pub(super) fn listpack(&self) -> &Listpack {

@@ -204,7 +204,7 @@ fn listpacks_from_outside_are_looked_at() {
         (&["f", "v", "5", "g"], true, false),
     ];
     for (elements, timed, is_hash) in table {
-        assert_eq!(Hash::from_listpack(pack(elements), *timed).is_some(), *is_hash, "{elements:?}");
+        assert_eq!(Hash::from_listpack(pack(elements), *timed).is_ok(), *is_hash, "{elements:?}");
     }
 }
 
