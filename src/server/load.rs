@@ -211,6 +211,7 @@ impl Loading {
             }
             Err(failure) => {
                 tracing::warn!("{}: {failure}", path.display());
+                tracing::warn!("Terminating server after rdb file reading failure.");
                 false
             }
         }

@@ -44,6 +44,9 @@ pub const RDB_CHUNKS_QUEUED_MAX: usize = 8;
 /// Bytes of an RDB file between two flushes to disk (`rdb-save-incremental-fsync`), so that the last one is short.
 pub const RDB_BYTES_BETWEEN_SYNCS: usize = 16 * 1024 * 1024;
 
+/// Keys without elements that a load names in the log, on each shard; the others are only counted (Redis names ten).
+pub const RDB_EMPTY_KEYS_LOGGED_MAX: u64 = 10;
+
 /// Commands of one session run in one turn. Beyond: the rest waits until other sessions had theirs.
 pub const COMMANDS_PER_TURN_MAX: usize = 512;
 

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::keyspace::write::Taken;
 use crate::keyspace::{Key, KeyHasher, Keyspace};
 use crate::runtime::process::hold_thread_us;
+use crate::stdx::limits::RDB_EMPTY_KEYS_LOGGED_MAX;
 use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
 
 use super::chunks::{Chunk, ChunkReader, KeySpan, LoadFailure};
@@ -131,7 +132,7 @@ pub fn insert(
     let item = match read_key(bytes, at, chunk.version, &options.limits) {
         Ok(Item::Key(item)) => item,
         Ok(Item::EmptyKey(key)) => {
-            if report.empty == 0 {
+            if report.empty < RDB_EMPTY_KEYS_LOGGED_MAX {
                 tracing::warn!("rdbLoadObject skipping empty key: {}", key.into_vec().escape_ascii());
             }
             report.empty += 1;
@@ -142,7 +143,11 @@ pub fn insert(
             let key = key_name(bytes, chunk.version).map(Text::into_vec).unwrap_or_default();
             return Err(LoadFailure::Module { key, id, at });
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let key = key_name(bytes, chunk.version).map(Text::into_vec).unwrap_or_default();
+            tracing::warn!("Internal error in RDB reading the value of key '{}': {error}", key.escape_ascii());
+            return Err(error.into());
+        }
     };
     put(keyspace, span, item, options, report)
 }

@@ -98,13 +98,7 @@ fn set_valkey_field(hash: &mut Hash, reader: &mut Reader<'_>, limits: PackedLimi
 }
 
 /// A listpack of fields and values in turn, or of fields, values and times.
-pub(super) fn of_listpack(
-    pack: Listpack,
-    timed: bool,
-    words: Words,
-    reader: &Reader<'_>,
-    limits: PackedLimits,
-) -> Result<Hash, LoadError> {
+pub(super) fn of_listpack(pack: Listpack, timed: bool, words: Words, reader: &Reader<'_>) -> Result<Hash, LoadError> {
     if pack.is_empty() {
         return Err(reader.empty());
     }
@@ -112,12 +106,10 @@ pub(super) fn of_listpack(
     if timed && !pack.iter().skip(2).step_by(3).all(is_time) {
         return Err(reader.corrupt(NO_TIME));
     }
-    let mut hash = Hash::from_listpack(pack, timed).map_err(|refused| {
+    Hash::from_listpack(pack, timed).map_err(|refused| {
         reader.corrupt(match refused {
             Refused::Damaged => words.damaged,
             Refused::Twice => words.twice,
         })
-    })?;
-    hash.make_room(hash.len(), 0, 0, limits);
-    Ok(hash)
+    })
 }

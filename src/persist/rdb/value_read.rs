@@ -4,7 +4,7 @@
 //! elements had been added by commands. Called by RESTORE and by the reader of files.
 
 use crate::value::hash::{self, Hash};
-use crate::value::listpack::Listpack;
+use crate::value::listpack::{Element, Listpack};
 use crate::value::object::{Collection, Value};
 use crate::value::set::SetLimits;
 use crate::value::{list, sorted_set};
@@ -108,7 +108,11 @@ fn hash(reader: &mut Reader<'_>, form: Form, limits: hash::PackedLimits) -> Resu
         }
         _ => return read_hash::fields(reader, limits),
     };
-    read_hash::of_listpack(pack, timed, words, reader, limits)
+    // Redis looks at the lengths of what comes out of a zipmap, and of nothing else that is packed.
+    let longest = if form == Form::HashZipmap { pack.iter().map(Element::len).max().unwrap_or_default() } else { 0 };
+    let mut hash = read_hash::of_listpack(pack, timed, words, reader)?;
+    hash.make_room(hash.len(), longest, 0, limits);
+    Ok(hash)
 }
 
 /// A string that holds a listpack; `damaged` is said when it does not.

@@ -1,9 +1,9 @@
 //! Tests of values: every form that is only read, hostile forms, and what comes back of what was written.
 
-use super::super::skip::skip_value;
 use super::super::error::{Cause, LoadError};
 use super::super::form::{Form, VERSION_7_0, VERSION_7_2};
 use super::super::reader::Reader;
+use super::super::skip::skip_value;
 use super::super::value_write::{form_of, write_value};
 use super::super::writer::Writer;
 use super::*;
@@ -127,6 +127,11 @@ fn forms_that_are_only_read() {
         (Form::SortedSetText, b"\x02\x01b\x041.25\x01a\xfe".to_vec(), "listpack b=1.25 a=inf"),
         (Form::HashZipmap, packed(b"\x02\x01a\x011\x00"), ""),
         (Form::HashZipmap, packed(b"\x02\x01a\x01\x001\x01b\x01\x02Xzz\xff"), "listpack a=1 b=X"),
+        (
+            Form::HashZipmap,
+            packed(&[b"\x01\x01a\x41\0", &[b'z'; 65][..], b"\xff"].concat()),
+            &format!("hashtable a={}", "z".repeat(65)),
+        ),
         (Form::HashZiplist, packed(&ziplist_of(&["a", "1", "b", "X"])), "listpack a=1 b=X"),
         (
             Form::HashExpiriesOld,
