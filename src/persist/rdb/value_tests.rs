@@ -94,6 +94,11 @@ fn texts(writer: &mut Writer, texts: &[&str]) {
     texts.iter().for_each(|text| writer.text(text.as_bytes()));
 }
 
+/// A field whose value is longer than a listpack's may be.
+fn long_zipmap() -> Vec<u8> {
+    [b"\x01\x01a\x41\0", &[b'z'; 65][..], b"\xff"].concat()
+}
+
 #[test]
 fn forms_that_are_only_read() {
     let counted = |count: u64, elements: &[&str]| {
@@ -127,11 +132,7 @@ fn forms_that_are_only_read() {
         (Form::SortedSetText, b"\x02\x01b\x041.25\x01a\xfe".to_vec(), "listpack b=1.25 a=inf"),
         (Form::HashZipmap, packed(b"\x02\x01a\x011\x00"), ""),
         (Form::HashZipmap, packed(b"\x02\x01a\x01\x001\x01b\x01\x02Xzz\xff"), "listpack a=1 b=X"),
-        (
-            Form::HashZipmap,
-            packed(&[b"\x01\x01a\x41\0", &[b'z'; 65][..], b"\xff"].concat()),
-            &format!("hashtable a={}", "z".repeat(65)),
-        ),
+        (Form::HashZipmap, packed(&long_zipmap()), &format!("hashtable a={}", "z".repeat(65))),
         (Form::HashZiplist, packed(&ziplist_of(&["a", "1", "b", "X"])), "listpack a=1 b=X"),
         (
             Form::HashExpiriesOld,
