@@ -28,6 +28,7 @@ pub mod list;
 pub mod load_limits;
 pub mod memory;
 pub mod persist;
+mod repeated;
 pub mod request;
 pub mod scan_options;
 pub mod scatter;

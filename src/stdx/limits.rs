@@ -215,6 +215,10 @@ pub const HELD_KEYS_MAX: usize = 256;
 /// Most members of an intset, whatever `set-max-intset-entries` says (as in Redis). Beyond: the set becomes a table.
 pub const INTSET_ENTRIES_MAX: usize = 1 << 30;
 
+/// Longest reply of members that a client has repeated (SRANDMEMBER, ZRANDMEMBER, HRANDFIELD with a negative count), in bytes:
+/// as long as one string may be. Beyond: "value is out of range". Redis goes on until the memory is used up.
+pub const REPEATED_REPLY_BYTES_MAX: usize = 512 * 1024 * 1024;
+
 /// Largest listpack, in bytes, whatever the parameters say (as in Redis). Beyond: the collection takes its large form.
 pub const LISTPACK_BYTES_MAX: usize = 1 << 30;
 

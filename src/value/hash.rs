@@ -279,14 +279,14 @@ impl Hash {
         }
     }
 
-    /// Fields with their values, drawn one by one, each field as likely as the others each time. Shows `count` of them, or
-    /// none when the time of all fields has come; returns how many.
+    /// Fields with their values, drawn one by one, each field as likely as the others each time. Shows `count` of them, fewer
+    /// when `see` wants no more, or none when the time of all fields has come; returns how many.
     pub fn draw<'a>(
         &'a self,
         count: usize,
         now_ms: i64,
         random: &mut Random,
-        see: impl FnMut(Element<'a>, Element<'a>),
+        see: impl FnMut(Element<'a>, Element<'a>) -> bool,
     ) -> usize {
         sample::draw(self, count, now_ms, random, see)
     }

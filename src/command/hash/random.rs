@@ -3,6 +3,7 @@
 use crate::command::args::Args;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
+use crate::command::repeated;
 use crate::command::spec::{self, Command, Flags, Run};
 use crate::resp::reply::{Protocol, Reply};
 use crate::stdx::limits::DUE_FIELDS_REMOVED_MAX;
@@ -71,34 +72,46 @@ fn hrandfield(context: &mut Context<'_>) -> Result<(), CommandError> {
         let (mut key, reply) = context.open(1);
         // What is left beyond the limit is passed over below.
         key.expire_due_fields(DUE_FIELDS_REMOVED_MAX);
-        write(reply, key.collection::<Hash>()?.as_deref(), wanted, now_ms, &mut random);
+        write(reply, key.collection::<Hash>()?.as_deref(), wanted, now_ms, &mut random)
     } else {
-        write(reply, hash, wanted, now_ms, &mut random);
+        write(reply, hash, wanted, now_ms, &mut random)
     }
-    Ok(())
 }
 
-fn write(reply: &mut Reply, hash: Option<&Hash>, wanted: Wanted, now_ms: i64, random: &mut Random) {
+fn write(
+    reply: &mut Reply,
+    hash: Option<&Hash>,
+    wanted: Wanted,
+    now_ms: i64,
+    random: &mut Random,
+) -> Result<(), CommandError> {
     let Some(hash) = hash else {
         match wanted {
             Wanted::One => reply.null(),
             Wanted::Different { .. } | Wanted::Any { .. } => reply.array(0),
         }
-        return;
+        return Ok(());
     };
     let (is_different, count, values) = match wanted {
         Wanted::One => {
-            if hash.draw(1, now_ms, random, |field, _| reply_element(reply, field)) == 0 {
+            let see = |field: Element<'_>, _: Element<'_>| {
+                reply_element(reply, field);
+                true
+            };
+            if hash.draw(1, now_ms, random, see) == 0 {
                 reply.null();
             }
-            return;
+            return Ok(());
         }
         Wanted::Different { count, values } => (true, count, values),
         Wanted::Any { count, values } => (false, count, values),
     };
-    let deferred = reply.deferred();
+    if !is_different {
+        repeated::check_count(count as u64)?;
+    }
+    let (start, deferred) = (reply.position(), reply.deferred());
     let is_nested = reply.protocol == Protocol::Resp3;
-    let mut see = |field: Element<'_>, value: Element<'_>| {
+    let show = |reply: &mut Reply, field: Element<'_>, value: Element<'_>| {
         if values && is_nested {
             reply.array(2);
         }
@@ -108,9 +121,16 @@ fn write(reply: &mut Reply, hash: Option<&Hash>, wanted: Wanted, now_ms: i64, ra
         }
     };
     let shown = if is_different {
-        hash.sample(count, now_ms, random, &mut see)
+        hash.sample(count, now_ms, random, |field, value| show(reply, field, value))
     } else {
-        hash.draw(count, now_ms, random, &mut see)
+        hash.draw(count, now_ms, random, |field, value| {
+            show(reply, field, value);
+            !repeated::is_too_long(reply, start)
+        })
     };
+    if !is_different && repeated::is_too_long(reply, start) {
+        return Err(repeated::TOO_LONG);
+    }
     reply.finish_array(deferred, if values && !is_nested { 2 * shown } else { shown });
+    Ok(())
 }

@@ -3,9 +3,10 @@
 use crate::command::args::Args;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
+use crate::command::repeated;
 use crate::command::spec::{self, Command, Flags, Run};
+use crate::resp::reply::Reply;
 use crate::stdx::random::Random;
-use crate::value::listpack::Element;
 use crate::value::set::Set;
 
 use super::{SET, limits, reply_member};
@@ -105,10 +106,9 @@ fn srandmember(context: &mut Context<'_>) -> Result<(), CommandError> {
     match (set, count) {
         (None, None) => reply.null(),
         (None, Some(_)) => reply.array(0),
-        (Some(set), None) => draw(set, 1, &mut random, |member| reply_member(reply, member)),
+        (Some(set), None) => set.random(&mut random).into_iter().for_each(|member| reply_member(reply, member)),
         (Some(set), Some(count)) if count < 0 => {
-            reply.array(count.unsigned_abs() as usize);
-            draw(set, count.unsigned_abs(), &mut random, |member| reply_member(reply, member));
+            return reply_drawn(reply, set, count.unsigned_abs(), &mut random);
         }
         (Some(set), Some(count)) => {
             let count = usize::try_from(count).unwrap_or(usize::MAX).min(set.len());
@@ -119,11 +119,18 @@ fn srandmember(context: &mut Context<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Draws members, any of them several times.
-fn draw(set: &Set, count: u64, random: &mut Random, mut see: impl FnMut(Element<'_>)) {
+/// Replies with members, any of them several times.
+fn reply_drawn(reply: &mut Reply, set: &Set, count: u64, random: &mut Random) -> Result<(), CommandError> {
+    repeated::check_count(count)?;
+    let start = reply.position();
+    reply.array(count as usize);
     for _ in 0..count {
-        set.random(random).into_iter().for_each(&mut see);
+        set.random(random).into_iter().for_each(|member| reply_member(reply, member));
+        if repeated::is_too_long(reply, start) {
+            return Err(repeated::TOO_LONG);
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use crate::command::context::Context;
 use crate::command::error::CommandError;
+use crate::command::repeated;
 use crate::command::scan_options::{self, Page, ScanOptions, Walked};
 use crate::command::spec::{self, Command, Flags, Run};
+use crate::resp::reply::Reply;
 use crate::stdx::double_text::{DOUBLE_TEXT_BYTES_MAX, format_double, format_seventeen_digits};
 use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
 use crate::stdx::random::Random;
@@ -68,10 +70,9 @@ fn zrandmember(context: &mut Context<'_>) -> Result<(), CommandError> {
     match (set, count) {
         (None, None) => reply.null(),
         (None, Some(_)) => reply.array(0),
-        (Some(set), None) => draw(set, 1, &mut random, |entry| reply_element(reply, entry.member)),
+        (Some(set), None) => draw(set, &mut random).into_iter().for_each(|entry| reply_element(reply, entry.member)),
         (Some(set), Some(count)) if count < 0 => {
-            reply_count(reply, count.unsigned_abs() as usize, with_scores);
-            draw(set, count.unsigned_abs(), &mut random, |entry| reply_member(reply, &entry, with_scores));
+            return reply_drawn(reply, set, count.unsigned_abs(), with_scores, &mut random);
         }
         (Some(set), Some(count)) => {
             let count = usize::try_from(count).unwrap_or(usize::MAX).min(set.len());
@@ -82,11 +83,29 @@ fn zrandmember(context: &mut Context<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Draws members, any of them several times.
-fn draw(set: &SortedSet, count: u64, random: &mut Random, mut see: impl FnMut(Member<'_>)) {
+/// Draws a member.
+fn draw<'a>(set: &'a SortedSet, random: &mut Random) -> Option<Member<'a>> {
+    set.get(random.below(set.len() as u64) as usize)
+}
+
+/// Replies with members, any of them several times.
+fn reply_drawn(
+    reply: &mut Reply,
+    set: &SortedSet,
+    count: u64,
+    with_scores: bool,
+    random: &mut Random,
+) -> Result<(), CommandError> {
+    repeated::check_count(count)?;
+    let start = reply.position();
+    reply_count(reply, count as usize, with_scores);
     for _ in 0..count {
-        set.get(random.below(set.len() as u64) as usize).into_iter().for_each(&mut see);
+        draw(set, random).into_iter().for_each(|entry| reply_member(reply, &entry, with_scores));
+        if repeated::is_too_long(reply, start) {
+            return Err(repeated::TOO_LONG);
+        }
     }
+    Ok(())
 }
 
 /// Draws `count` different members, at most as many as there are; every choice is as likely as any other.

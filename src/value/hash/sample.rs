@@ -14,13 +14,13 @@ const DRAW_SHARE: usize = 3;
 
 type Pair<'a> = (Element<'a>, Element<'a>);
 
-/// See `Hash::draw`. Returns how many it showed: `count`, or 0 when the time of all fields has come.
+/// See `Hash::draw`.
 pub(super) fn draw<'a>(
     hash: &'a Hash,
     count: usize,
     now_ms: i64,
     random: &mut Random,
-    mut see: impl FnMut(Element<'a>, Element<'a>),
+    mut see: impl FnMut(Element<'a>, Element<'a>) -> bool,
 ) -> usize {
     let pairs: Vec<Pair<'a>> = match &hash.body {
         Body::Packed(_) => hash.iter(now_ms).collect(),
@@ -34,7 +34,9 @@ pub(super) fn draw<'a>(
             }
         };
         let Some((field, value)) = pair else { return shown };
-        see(field, value);
+        if !see(field, value) {
+            return shown + 1;
+        }
     }
     count
 }
