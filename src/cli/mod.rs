@@ -4,14 +4,18 @@
 //! that talks to a server does so through `remote`, as any application would.
 
 pub mod arguments;
+pub mod definition;
 pub mod dispatch;
 mod documentation;
 pub mod format;
+mod generate;
+mod install;
 mod interactive;
 mod keys;
 mod link;
 mod one_shot;
 mod pipe;
 mod program;
+mod service;
 mod terminal;
 mod watch;

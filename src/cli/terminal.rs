@@ -174,3 +174,18 @@ pub fn pause(time: Duration) {
         let _ = wait(None, None, false, Some(time));
     }
 }
+
+/// Waits until one of the two can be read: true for the first, which wins when both can.
+///
+/// # Errors
+/// When the system refuses to wait.
+pub fn wait_for_either(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut waited = [PollFd::new(one, PollFlags::POLLIN), PollFd::new(other, PollFlags::POLLIN)];
+    loop {
+        match poll(&mut waited, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(waited[0].any().unwrap_or(false)),
+        }
+    }
+}

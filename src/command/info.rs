@@ -199,7 +199,7 @@ fn server(page: &mut Page, facts: &Facts<'_>) {
     page.line("atomicvar_api", "c11-builtin");
     page.line("gcc_version", "0.0.0");
     page.line("process_id", std::process::id());
-    page.line("process_supervised", "no");
+    page.line("process_supervised", server.supervised);
     page.line("run_id", &server.run_id);
     let tcp_port = config.get_i64(crate::param!("port"));
     page.line("tcp_port", tcp_port);

@@ -128,6 +128,11 @@ Every parameter of redis.conf is an option, and wins over the file:
        ringfort --port 7777 --replicaof 127.0.0.1 8888
        echo 'maxmemory 128mb' | ringfort -
 
+Besides serving (each with --help):
+       ringfort service start|stop|restart|status|logs [--config FILE]
+       ringfort generate config|man|completions|systemd-unit
+       ringfort install-links <directory>
+
 Of this server only:
        --shards <number>             shards and threads; 0, the default, takes one per core
        --pin auto|yes|no             tie threads to cores

@@ -4,7 +4,9 @@
 //! and leaves the answers in `stats::server::Samples`.
 
 use std::fs;
+use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
 /// Processor time, microseconds.
@@ -82,6 +84,21 @@ pub fn hold_thread_us(us: i64) {
     if us > 0 {
         hold_thread(Duration::from_micros(us.unsigned_abs()));
     }
+}
+
+/// A descriptor of another process that becomes readable when that process ends. Unlike its number it never comes to mean
+/// another one.
+///
+/// # Errors
+/// When there is no such process.
+pub fn process_descriptor(id: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes two numbers and no pointers.
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::c_long::from(id as i32), 0) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the system has just made it, for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor as i32) })
 }
 
 /// Ends the process as a crash would (DEBUG SEGFAULT).

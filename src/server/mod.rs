@@ -1,12 +1,14 @@
 //! Layer 9: the process. Starts the cores, accepts connections, drives each core's `Core` with sockets, and ends it all.
 
 mod acceptors;
+pub mod background;
 pub mod connection;
 pub mod listen;
 pub mod load;
 pub mod log;
 pub mod simulated;
 pub mod start;
+pub mod supervisor;
 pub mod worker;
 
 /// Our own version, and that of the Redis we stand in for.

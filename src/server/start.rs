@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -30,9 +31,11 @@ use crate::stdx::limits::{DESCRIPTORS_RESERVED, RING_SLOTS};
 use crate::stdx::random::{Random, seed_from_os};
 
 use super::acceptors::Acceptors;
+use super::background;
 use super::listen::{Listeners, Outside};
 use super::load::Loading;
 use super::log::Log;
+use super::supervisor::Supervisor;
 use super::worker::{DoorbellTask, Worker};
 use super::{VERSION, REDIS_VERSION};
 
@@ -61,7 +64,12 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let loaded = match load(&sources, &mut io::stdin()) {
+    let mut input = Vec::new();
+    if sources.stdin {
+        // What cannot be read is missing from the configuration, as for Redis.
+        let _ = io::stdin().read_to_end(&mut input);
+    }
+    let loaded = match load(&sources, &mut input.as_slice()) {
         Ok(loaded) => loaded,
         Err(error) => {
             let stream: &mut dyn Write = match error {
@@ -72,8 +80,22 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let supervisor = Supervisor::of(&loaded.config);
+    let in_background = loaded.config.get_bool(crate::param!("daemonize")) && supervisor.name() == "no";
+    if in_background && !background::is_here() {
+        return match background::start(&arguments, &input) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                print(&mut io::stderr(), format!("Can't go to the background: {error}\n").as_bytes());
+                ExitCode::FAILURE
+            }
+        };
+    }
+    if background::is_here() {
+        background::leave_session();
+    }
     let config_file = sources.file.map(|path| path.display().to_string()).unwrap_or_default();
-    match serve(loaded, config_file) {
+    match serve(loaded, config_file, &supervisor) {
         Ok(code) => code,
         Err(error) => {
             tracing::warn!("{error}");
@@ -88,7 +110,7 @@ fn print(stream: &mut dyn Write, text: &[u8]) {
     let _ = stream.write_all(text).and_then(|()| stream.flush());
 }
 
-fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
+fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Result<ExitCode> {
     let config = loaded.config;
     std::env::set_current_dir(config.directory())?;
     let log = Log::start(&config)?;
@@ -112,7 +134,7 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     let pidfile = write_pidfile(&config);
     let unix_path = listeners.unix_path().map(ToOwned::to_owned);
     let listens_on_tcp = !listeners.tcp.is_empty();
-    let plan = Plan::new(config, config_file, driver, events.clone())?;
+    let plan = Plan::new(config, config_file, driver, supervisor.name(), events.clone())?;
     let (server, stopped, config) = (plan.server.clone(), plan.stopped.clone(), plan.config.clone());
     let loading = plan.loading();
     let outside = Arc::new(plan.start_cores(driver)?);
@@ -127,7 +149,7 @@ fn serve(loaded: Loaded, config_file: String) -> io::Result<ExitCode> {
     watch_signals(events.clone())?;
     start_loading(loading, events)?;
     let doors = [("tcp", listens_on_tcp), ("unix", unix_path.is_some())];
-    let code = control(&inbox, &outside, &server, &stopped, doors);
+    let code = control(&inbox, &outside, &server, &stopped, doors, supervisor);
     for (what, path) in [("unix socket", unix_path), ("pid", pidfile)] {
         if let Some(path) = path {
             tracing::info!("Removing the {what} file.");
@@ -159,6 +181,7 @@ impl Plan {
         config: Config,
         config_file: String,
         driver: DriverKind,
+        supervised: &'static str,
         events: mpsc::Sender<ControlEvent>,
     ) -> io::Result<Plan> {
         let shards = shards_of(&config);
@@ -167,6 +190,7 @@ impl Plan {
         let run_id = (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect();
         let mut server = ServerFacts::new(shards, TABLE.count(), run_id, clock.unix_ms());
         server.config_file = config_file;
+        server.supervised = supervised;
         server.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         server.multiplexing_api = driver.name().to_string();
         server.replication_seed.store(random.next_u64(), Ordering::Relaxed);
@@ -336,9 +360,12 @@ fn fit_clients_into_descriptors(config: &mut Config) {
 }
 
 fn write_pidfile(config: &Config) -> Option<std::path::PathBuf> {
-    let path = config.get_path(crate::param!("pidfile"));
+    let mut path = config.get_path(crate::param!("pidfile"));
     if path.as_os_str().is_empty() {
-        return None;
+        if !config.get_bool(crate::param!("daemonize")) {
+            return None;
+        }
+        path = Path::new("/var/run/redis.pid");
     }
     match fs::write(path, format!("{}\n", std::process::id())) {
         Ok(()) => Some(path.to_owned()),
@@ -379,6 +406,7 @@ fn control(
     server: &ServerFacts,
     stopped: &AtomicUsize,
     doors: [(&str, bool); 2],
+    supervisor: &Supervisor,
 ) -> i32 {
     let mut event = inbox.recv();
     if let Ok(ControlEvent::Loaded(is_whole)) = event {
@@ -389,6 +417,7 @@ fn control(
         for (door, _) in doors.into_iter().filter(|(_, is_open)| *is_open) {
             tracing::info!("Ready to accept connections {door}");
         }
+        supervisor.ready();
         event = inbox.recv();
     }
     match event {
@@ -405,6 +434,7 @@ fn control(
         Err(_) => return 1,
     }
     tracing::warn!("User requested shutdown...");
+    supervisor.stopping();
     server.stopping.store(true, Ordering::SeqCst);
     let cores = server.cores.len();
     for core in 0..cores {

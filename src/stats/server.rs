@@ -56,6 +56,8 @@ pub struct ServerFacts {
     pub started_ms: i64,
     /// The configuration file's absolute path, or empty.
     pub config_file: String,
+    /// Who supervises the process: "no", "systemd", "upstart".
+    pub supervised: &'static str,
     /// The binary's path.
     pub executable: String,
     /// "io_uring (…)" or "epoll".
@@ -111,6 +113,7 @@ impl ServerFacts {
             run_id,
             started_ms,
             config_file: String::new(),
+            supervised: "no",
             executable: String::new(),
             multiplexing_api: String::new(),
             cores: (0..cores).map(|_| CoreStats::new(commands)).collect(),
