@@ -318,7 +318,7 @@ fn persistence(page: &mut Page, facts: &Facts<'_>) {
     page.line("rdb_changes_since_last_save", changes);
     page.line("rdb_bgsave_in_progress", is_running(SaveKind::Snapshot));
     page.line("rdb_last_save_time", saves.last_save_s.load(Relaxed));
-    page.line("rdb_last_bgsave_status", status(saves.last_ok.load(Relaxed)));
+    page.line("rdb_last_bgsave_status", status(saves.is_last_ok()));
     page.line("rdb_last_bgsave_time_sec", saves.last_duration_s.load(Relaxed));
     page.line("rdb_current_bgsave_time_sec", running_s(SaveKind::Snapshot));
     page.line("rdb_saves", saves.saves.load(Relaxed));

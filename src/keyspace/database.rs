@@ -14,6 +14,7 @@ use super::entry::{Entry, EntryPointer, StringValue};
 use super::free::Graveyard;
 use super::hash::{Key, KeyHasher};
 use super::hold::Holds;
+use super::snapshot::{Snapshot, Walk};
 use super::wait::Waiters;
 use super::watch::Watchers;
 use crate::value::table::Table;
@@ -68,6 +69,8 @@ pub struct Database {
     pub(super) field_expires: Table,
     /// Where the active expiry of fields goes on.
     pub(super) field_expire_cursor: u64,
+    /// How far a running snapshot has come.
+    pub(super) walk: Walk,
 }
 
 impl Database {
@@ -78,6 +81,7 @@ impl Database {
             expire_cursor: 0,
             field_expires: Table::new(),
             field_expire_cursor: 0,
+            walk: Walk::DONE,
         }
     }
 
@@ -146,6 +150,8 @@ pub struct Keyspace {
     pub watchers: Option<Box<Watchers>>,
     /// Sources of the libraries of functions that snapshots hold. In the first shard; the others have none.
     pub functions: Vec<Bytes>,
+    /// The snapshot that is being made beside the commands; none as long as there is none.
+    pub snapshot: Option<Box<Snapshot>>,
 }
 
 // SAFETY: a keyspace owns everything its raw pointers refer to (entries are reachable only through its tables), so it
@@ -166,6 +172,7 @@ impl Keyspace {
             waiters: None,
             watchers: None,
             functions: Vec::new(),
+            snapshot: None,
         }
     }
 
@@ -274,6 +281,9 @@ impl Keyspace {
 
     /// Takes an entry out of its tables, frees it and hands out its boxed value.
     pub(super) fn unlink_entry(&mut self, database: u32, hash: u64, pointer: EntryPointer) -> Option<Box<Value>> {
+        if self.snapshot.is_some() {
+            self.write_early(database, hash, pointer);
+        }
         // SAFETY: still in the table, so alive.
         let entry = unsafe { pointer.entry() };
         self.report(database, entry.key());
@@ -339,9 +349,7 @@ impl Keyspace {
         }
         let emptied = std::mem::replace(&mut self.databases[database as usize], Database::new());
         let count = emptied.len();
-        self.graveyard.bury_index(emptied.expires);
-        self.graveyard.bury_index(emptied.field_expires);
-        self.graveyard.bury_table(emptied.keys);
+        self.bury_or_keep(emptied);
         self.counters.changes += count as u64;
         if let Some(waiters) = &mut self.waiters {
             waiters.signal_all(database);
@@ -463,6 +471,7 @@ impl Keyspace {
 
 impl Drop for Keyspace {
     fn drop(&mut self) {
+        self.abort_snapshot();
         for database in &mut self.databases {
             self.graveyard.bury_table(std::mem::take(&mut database.keys));
         }

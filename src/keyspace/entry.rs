@@ -25,6 +25,7 @@ const KIND_MASK: u8 = 0x0f;
 const FLAG_EXPIRES: u8 = 0x10;
 const FLAG_LONG_KEY: u8 = 0x20;
 const FLAG_FIELD_TIMES: u8 = 0x40;
+const FLAG_MARKED: u8 = 0x80;
 const KIND_INLINE: u8 = 0;
 const KIND_INTEGER: u8 = 1;
 const KIND_BOXED: u8 = 2;
@@ -252,6 +253,13 @@ impl EntryPointer {
         *byte = if has_times { *byte | FLAG_FIELD_TIMES } else { *byte & !FLAG_FIELD_TIMES };
     }
 
+    /// Marks the entry as one that a running snapshot passes over, or as none (`snapshot.rs`).
+    pub fn set_marked(&mut self, is_marked: bool) {
+        // SAFETY: the first byte of a live entry; `&mut self` stands for sole access.
+        let byte = unsafe { self.0.as_mut() };
+        *byte = if is_marked { *byte | FLAG_MARKED } else { *byte & !FLAG_MARKED };
+    }
+
     /// The value as a string.
     ///
     /// # Safety
@@ -413,6 +421,12 @@ impl<'a> Entry<'a> {
     #[inline]
     pub fn has_field_times(&self) -> bool {
         self.flags() & FLAG_FIELD_TIMES != 0
+    }
+
+    /// Whether a running snapshot passes over the entry.
+    #[inline]
+    pub fn is_marked(&self) -> bool {
+        self.flags() & FLAG_MARKED != 0
     }
 
     /// Whether the key's time has come.

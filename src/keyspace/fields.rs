@@ -102,6 +102,10 @@ impl Keyspace {
 
     /// Removes up to `max` fields of an entry's hash whose time has come, and the entry when no other is left.
     fn expire_entry_fields(&mut self, database: u32, mut pointer: EntryPointer, now_ms: i64, max: usize) -> usize {
+        if self.snapshot.is_some() {
+            let key_hash = hash_of_entry(&self.hasher, pointer.as_raw());
+            self.write_early(database, key_hash, pointer);
+        }
         let Some(hash) = pointer.boxed_mut().and_then(Hash::of_mut) else { return 0 };
         let removed = hash.expire(now_ms, max, |_| {});
         let (is_empty, has_times) = (hash.is_empty(), hash.first_time().is_some());

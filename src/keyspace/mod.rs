@@ -11,6 +11,7 @@ pub mod fields;
 pub mod free;
 pub mod hash;
 pub mod hold;
+pub mod snapshot;
 pub mod wait;
 pub mod watch;
 pub mod write;

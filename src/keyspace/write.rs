@@ -52,6 +52,11 @@ impl Keyspace {
         {
             self.touch(pointer, turn.now_ms);
         }
+        if self.snapshot.is_some()
+            && let Some(pointer) = pointer
+        {
+            self.write_early(database, key.hash, pointer);
+        }
         KeyWrite {
             keyspace: self,
             database,
@@ -288,7 +293,7 @@ impl KeyWrite<'_> {
             _ => {
                 // SAFETY: `replace_rebuilt` exchanges the pointer in every table before anyone looks.
                 let new = unsafe { self.rebuild(old, at_ms, had) };
-                self.pointer = Some(new);
+                self.created(new);
             }
         }
         true
@@ -347,7 +352,15 @@ impl KeyWrite<'_> {
         if at_ms.is_some() {
             tables.expires.insert(self.key.hash, new.as_raw(), rehash);
         }
+        self.created(new);
+    }
+
+    /// The key has a new entry.
+    fn created(&mut self, new: EntryPointer) {
         self.pointer = Some(new);
+        if self.keyspace.snapshot.is_some() {
+            self.keyspace.mark_new(self.database, self.key.hash, new);
+        }
     }
 
     fn replace(&mut self, old: EntryPointer, new: EntryPointer, had_expiry: bool, has_expiry: bool) {
@@ -367,7 +380,7 @@ impl KeyWrite<'_> {
         if unsafe { old.entry() }.has_field_times() {
             tables.field_expires.remove(self.key.hash, old.as_raw(), rehash);
         }
-        self.pointer = Some(new);
+        self.created(new);
     }
 
     /// # Safety

@@ -22,6 +22,7 @@ pub mod clock;
 pub mod cpu;
 pub mod doorbell;
 pub mod flag;
+pub mod helper;
 pub mod net;
 pub mod notify;
 pub mod open_files;

@@ -25,6 +25,7 @@ use crate::runtime::shelf::Shelf;
 use crate::session::core::Core;
 use crate::shard::exchange::{Exchange, Meeting};
 use crate::shard::message::Message;
+use crate::stats::persistence::SaveFacts;
 use crate::stats::server::ServerFacts;
 use crate::runtime::open_files::raise_limit;
 use crate::stdx::limits::{DESCRIPTORS_RESERVED, RING_SLOTS};
@@ -222,7 +223,7 @@ impl Plan {
     fn loading(&self) -> Loading {
         let (saves, now_ms) = (&self.server.saves, self.clock.unix_ms());
         saves.load_started_ms.store(now_ms, Ordering::Relaxed);
-        saves.loading.store(true, Ordering::Release);
+        saves.set_alarm(SaveFacts::LOADING, true);
         Loading {
             meeting: self.meeting.clone(),
             hasher: self.hasher.clone(),
@@ -413,7 +414,7 @@ fn control(
         if !is_whole {
             return 1;
         }
-        server.saves.loading.store(false, Ordering::Release);
+        server.saves.set_alarm(SaveFacts::LOADING, false);
         for (door, _) in doors.into_iter().filter(|(_, is_open)| *is_open) {
             tracing::info!("Ready to accept connections {door}");
         }

@@ -97,6 +97,8 @@ pub struct CoreStats {
     pub query_limit_disconnections: Counter,
     /// Turns of the core's loop.
     pub cycles: Counter,
+    /// Changes of the core's shard, as its cron last saw them; never reset.
+    pub changes: Counter,
     /// Memory of the clients, bytes; measured every second, never reset.
     pub clients_bytes: Counter,
     /// The largest input of one client in the last seconds, bytes; likewise.
@@ -128,6 +130,7 @@ impl CoreStats {
             scatters: Counter::default(),
             query_limit_disconnections: Counter::default(),
             cycles: Counter::default(),
+            changes: Counter::default(),
             clients_bytes: Counter::default(),
             client_input_bytes_max: Counter::default(),
             client_output_bytes_max: Counter::default(),

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
+use super::core::CoreStats;
+
 /// What is being written in the background.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -25,8 +27,10 @@ pub struct SaveFacts {
     pub last_save_s: AtomicI64,
     /// The last attempt of a background snapshot.
     pub last_try_s: AtomicI64,
-    /// The last background snapshot came to a good end, or there was none.
-    pub last_ok: AtomicBool,
+    /// Why commands may have to be refused: `LOADING`, `SNAPSHOT_FAILED`.
+    alarms: AtomicU8,
+    /// Snapshots begun in the background; numbers them.
+    begun: AtomicU64,
     /// Seconds that the last background snapshot took; -1 without one.
     pub last_duration_s: AtomicI64,
     /// Snapshots that SAVE and BGSAVE began since the start.
@@ -45,9 +49,7 @@ pub struct SaveFacts {
     pub copied_bytes_peak: AtomicU64,
     /// Those of the last background snapshot.
     pub last_copied_bytes: AtomicU64,
-    /// Data is being loaded: only some commands are answered.
-    pub loading: AtomicBool,
-    /// When that began, Unix milliseconds.
+    /// When loading began, Unix milliseconds.
     pub load_started_ms: AtomicI64,
     /// Bytes of the file.
     pub load_bytes_total: AtomicU64,
@@ -67,7 +69,8 @@ impl SaveFacts {
             started_ms: AtomicI64::new(0),
             last_save_s: AtomicI64::new(now_ms / 1000),
             last_try_s: AtomicI64::new(0),
-            last_ok: AtomicBool::new(true),
+            alarms: AtomicU8::new(0),
+            begun: AtomicU64::new(0),
             last_duration_s: AtomicI64::new(-1),
             saves: AtomicU64::new(0),
             changes_saved: AtomicU64::new(0),
@@ -77,7 +80,6 @@ impl SaveFacts {
             copied_bytes: AtomicU64::new(0),
             copied_bytes_peak: AtomicU64::new(0),
             last_copied_bytes: AtomicU64::new(0),
-            loading: AtomicBool::new(false),
             load_started_ms: AtomicI64::new(0),
             load_bytes_total: AtomicU64::new(0),
             load_bytes: AtomicU64::new(0),
@@ -96,15 +98,18 @@ impl SaveFacts {
     }
 
     /// Something begins at this time. Only who has all boxes in hand may call this, and only while nothing is running.
-    pub fn begin(&self, kind: SaveKind, now_ms: i64, keys: u64) {
+    /// Returns its number.
+    pub fn begin(&self, kind: SaveKind, now_ms: i64, keys: u64) -> u64 {
         self.started_ms.store(now_ms, Ordering::Relaxed);
         self.keys_written.store(0, Ordering::Relaxed);
         self.keys_total.store(keys, Ordering::Relaxed);
         self.copied_bytes.store(0, Ordering::Relaxed);
         if kind == SaveKind::Snapshot {
             self.last_try_s.store(now_ms / 1000, Ordering::Relaxed);
+            self.saves.fetch_add(1, Ordering::Relaxed);
         }
         self.running.store(kind as u8, Ordering::Release);
+        self.begun.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// It has ended, and its file is there as a whole or not at all.
@@ -122,12 +127,43 @@ impl SaveFacts {
     pub fn saved(&self, now_ms: i64, changes: u64) {
         self.last_save_s.store(now_ms / 1000, Ordering::Relaxed);
         self.changes_saved.store(changes, Ordering::Relaxed);
-        self.last_ok.store(true, Ordering::Relaxed);
+        self.set_alarm(SaveFacts::SNAPSHOT_FAILED, false);
+    }
+
+    /// Data is being loaded: only some commands are answered.
+    pub const LOADING: u8 = 1;
+    /// The last background snapshot could not be written.
+    pub const SNAPSHOT_FAILED: u8 = 2;
+
+    /// Sets or takes back one of the alarms above.
+    pub fn set_alarm(&self, alarm: u8, is_on: bool) {
+        if is_on {
+            self.alarms.fetch_or(alarm, Ordering::Release);
+        } else {
+            self.alarms.fetch_and(!alarm, Ordering::Release);
+        }
+    }
+
+    /// The alarms that are on; nearly always none.
+    #[inline]
+    pub fn alarms(&self) -> u8 {
+        self.alarms.load(Ordering::Acquire)
     }
 
     /// Whether data is being loaded.
     #[inline]
     pub fn is_loading(&self) -> bool {
-        self.loading.load(Ordering::Acquire)
+        self.alarms() & SaveFacts::LOADING != 0
+    }
+
+    /// The last background snapshot came to a good end, or there was none.
+    pub fn is_last_ok(&self) -> bool {
+        self.alarms() & SaveFacts::SNAPSHOT_FAILED == 0
+    }
+
+    /// Changes since the last good snapshot, as far as the cores have told them.
+    pub fn changes_unsaved(&self, cores: &[CoreStats]) -> u64 {
+        let changes: u64 = cores.iter().map(|core| core.changes.get()).sum();
+        changes.saturating_sub(self.changes_saved.load(Ordering::Relaxed))
     }
 }

@@ -38,6 +38,13 @@ pub const PAYLOAD_UNPACKED_BYTES_MAX: usize = 4 * 1024 * 1024 * 1024;
 /// Bytes of an RDB file that are read and written at a time. A key that takes more has a piece of its own.
 pub const RDB_CHUNK_BYTES: usize = 512 * 1024;
 
+/// Bytes of a snapshot that wait for the disk. Beyond: the walks over the data rest, and only what is about to change is
+/// added.
+pub const SNAPSHOT_BYTES_QUEUED_REST: usize = 16 * 1024 * 1024;
+
+/// Bytes of a snapshot that wait for the disk, early entries included. Beyond: the snapshot is given up.
+pub const SNAPSHOT_BYTES_QUEUED_MAX: usize = 1024 * 1024 * 1024;
+
 /// Chunks of a file that wait for a shard's loading thread. Beyond: the reading thread waits.
 pub const RDB_CHUNKS_QUEUED_MAX: usize = 8;
 

@@ -103,6 +103,12 @@ impl Table {
         self.directory.capacity() * size_of::<SegmentWord>() + self.segments_bytes
     }
 
+    /// Where [`Table::scan`] meets an entry with this hash: by cursors up to this one it was not, by greater ones it was.
+    #[inline]
+    pub fn position(hash: u64) -> u64 {
+        placing_bits(hash) >> (u64::BITS - POSITION_BITS)
+    }
+
     #[inline]
     fn index(&self, hash: u64) -> usize {
         (hash >> 1 >> (u64::BITS - 1 - self.depth)) as usize

@@ -70,6 +70,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/keyspace/expire.rs",
     "src/keyspace/fields.rs",
     "src/keyspace/free.rs",
+    "src/keyspace/snapshot.rs",
     "src/value/member_table.rs",
     "src/value/member_table_tests.rs",
     "src/value/sorted_set/large.rs",

@@ -27,6 +27,7 @@ mod read_stream;
 pub mod reader;
 pub mod save;
 mod skip;
+pub mod snapshot;
 pub mod value_read;
 pub mod value_write;
 pub mod writer;
