@@ -1,7 +1,7 @@
-//! SAVE, LASTSAVE, and what other commands do with the snapshot file: DEBUG RELOAD, FLUSHALL.
+//! SAVE, BGSAVE, LASTSAVE, and what other commands do with the snapshot file: DEBUG RELOAD, FLUSHALL.
 //!
 //! SAVE writes the file where it runs, with all boxes in hand, for nobody is to change anything meanwhile; so do the others
-//! here.
+//! here. BGSAVE is done by the session and the cores (`session/jobs.rs`).
 
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::context::{Context, Keyspaces, SessionContext};
 use super::error::CommandError;
 use super::load_limits::load_limits;
+use super::request::ControlRequest;
 use super::spec::{Categories, Command, Flags, Run};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -30,6 +31,17 @@ pub const COMMANDS: &[Command] = &[
         ..Command::BASE
     },
     Command {
+        name: "bgsave",
+        arity: -1,
+        run: Run::Control(bgsave),
+        flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING),
+        summary: "Writes a snapshot of this moment while commands go on.",
+        complexity: "O(1)",
+        syntax: "[SCHEDULE]@3.2.2",
+        history: &[("3.2.2", "Takes the option `SCHEDULE`.")],
+        ..Command::BASE
+    },
+    Command {
         name: "lastsave",
         arity: 1,
         run: Run::Session(lastsave),
@@ -41,7 +53,8 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-const SAVING: CommandError = CommandError::Text("ERR Background save already in progress");
+/// What is refused while a snapshot is being made.
+pub const SAVING: CommandError = CommandError::Text("ERR Background save already in progress");
 /// Redis' reply when a file could not be written; the log says why.
 const FAILED: CommandError = CommandError::Text("ERR");
 
@@ -54,6 +67,14 @@ fn save_command(context: &mut Context<'_>) -> Result<(), CommandError> {
     context.server.saves.saves.fetch_add(1, Relaxed);
     context.reply.ok();
     Ok(())
+}
+
+fn bgsave(context: &mut SessionContext<'_>) -> Result<ControlRequest, CommandError> {
+    match context.args.len() {
+        1 => Ok(ControlRequest::Snapshot { schedule: false }),
+        2 if context.args.is(1, b"schedule") => Ok(ControlRequest::Snapshot { schedule: true }),
+        _ => Err(CommandError::Syntax),
+    }
 }
 
 fn lastsave(context: &mut SessionContext<'_>) -> Result<(), CommandError> {

@@ -42,6 +42,11 @@ pub enum ControlRequest {
         /// Parameters at their defaults are written too (DEBUG CONFIG-REWRITE-FORCE-ALL).
         all: bool,
     },
+    /// BGSAVE.
+    Snapshot {
+        /// It may wait until what is running now has ended.
+        schedule: bool,
+    },
     /// SHUTDOWN.
     Shutdown(Shutdown),
     /// QUIT: the client is closed once its replies are sent.

@@ -129,18 +129,8 @@ fn shutdown(context: &mut SessionContext<'_>) -> Result<ControlRequest, CommandE
             return Err(CommandError::Syntax);
         }
     }
-    if options.abort {
-        return match options {
-            Shutdown { save: None, now: false, force: false, abort: true } => {
-                // A shutdown here is over before another command is read.
-                Err(CommandError::Text("ERR No shutdown in progress."))
-            }
-            _ => Err(CommandError::Syntax),
-        };
-    }
-    if options.save == Some(true) && !options.force {
-        tracing::warn!("SHUTDOWN SAVE is refused: this version keeps data in memory only and cannot save it");
-        return Err(CommandError::Text("ERR Errors trying to SHUTDOWN. Check logs."));
+    if options.abort && options != (Shutdown { abort: true, ..Shutdown::default() }) {
+        return Err(CommandError::Syntax);
     }
     Ok(ControlRequest::Shutdown(options))
 }

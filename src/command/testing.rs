@@ -83,10 +83,12 @@ impl Harness {
     pub fn new(shards: usize) -> Harness {
         let hasher = KeyHasher::new(shards, 7);
         let keyspace = |shard| Keyspace::new(DATABASES_DEFAULT as usize, hasher.clone(), shard as u64);
+        let mut config = Config::new();
+        config.set_words(crate::param!(index of "save"), &[]).expect("never is a time");
         Harness {
             boxes: (0..shards).map(|shard| Some(Box::new(keyspace(shard)))).collect(),
             server: ServerFacts::new(1, TABLE.count(), "0".repeat(40), START_MS),
-            config: Config::new(),
+            config,
             client: Client::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), START_MS),
             now_ms: START_MS,
             hasher,

@@ -60,6 +60,13 @@ pub struct Snapshot {
     pub id: u64,
 }
 
+impl Snapshot {
+    /// Nothing more is written of it.
+    pub fn is_given_up(&self) -> bool {
+        self.sink.is_none()
+    }
+}
+
 /// What one slice of a walk did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SnapshotSlice {

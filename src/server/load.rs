@@ -199,6 +199,8 @@ impl Loading {
     pub fn run(&self) -> bool {
         let saves = &*self.server.saves;
         let started = Instant::now();
+        let lfu = self.server.lfu_policy.load(Ordering::Relaxed);
+        (0..self.hasher.shards()).for_each(|shard| with_box(&self.meeting, shard, |keyspace| keyspace.lfu = lfu));
         let options = LoadOptions::new(&self.config, load_limits(&self.config, &self.server), self.now_ms);
         let path = SaveOptions::new(&self.config, false, self.now_ms).path;
         match load_file(&path, &self.meeting, &self.hasher, &options, saves) {

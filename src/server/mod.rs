@@ -6,6 +6,7 @@ pub mod connection;
 pub mod listen;
 pub mod load;
 pub mod log;
+pub mod shutdown;
 pub mod simulated;
 pub mod start;
 pub mod supervisor;

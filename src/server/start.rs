@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
 
 use crate::command::request::Shutdown;
 use crate::command::table::TABLE;
@@ -36,6 +35,7 @@ use super::background;
 use super::listen::{Listeners, Outside};
 use super::load::Loading;
 use super::log::Log;
+use super::shutdown::Control;
 use super::supervisor::Supervisor;
 use super::worker::{DoorbellTask, Worker};
 use super::{VERSION, REDIS_VERSION};
@@ -45,7 +45,14 @@ pub enum ControlEvent {
     /// SIGTERM or SIGINT.
     Signal(i32),
     /// SHUTDOWN.
-    Shutdown(Shutdown),
+    Shutdown {
+        /// Its options.
+        options: Shutdown,
+        /// Core and session of the client.
+        asker: (usize, u64),
+    },
+    /// The last snapshot was written, or could not be.
+    LastSaved(bool),
     /// A core could not run.
     CoreFailed(String),
     /// Loading has ended; false: what was there cannot be loaded whole.
@@ -150,7 +157,8 @@ fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Re
     watch_signals(events.clone())?;
     start_loading(loading, events)?;
     let doors = [("tcp", listens_on_tcp), ("unix", unix_path.is_some())];
-    let code = control(&inbox, &outside, &server, &stopped, doors, supervisor);
+    let put_off = None;
+    let code = Control { inbox, outside, server: server.clone(), config, stopped, doors, supervisor, put_off }.run();
     for (what, path) in [("unix socket", unix_path), ("pid", pidfile)] {
         if let Some(path) = path {
             tracing::info!("Removing the {what} file.");
@@ -333,11 +341,8 @@ fn greet(config: &Config, config_file: &str, warnings: &[String]) {
         config.get_i64(crate::param!("port")),
         std::process::id()
     );
-    if config.get_bool(crate::param!("appendonly")) || !config.save_points().is_empty() {
-        tracing::warn!(
-            "WARNING This version keeps data in memory only: 'save' and 'appendonly' are accepted but nothing is written \
-             to disk. Start with --save \"\" --appendonly no to silence this."
-        );
+    if config.get_bool(crate::param!("appendonly")) {
+        tracing::warn!("WARNING This version writes no log: 'appendonly' is accepted but nothing is written to it.");
     }
 }
 
@@ -398,57 +403,4 @@ fn start_loading(loading: Loading, events: mpsc::Sender<ControlEvent>) -> io::Re
         let _ = events.send(ControlEvent::Loaded(is_whole));
     })?;
     Ok(())
-}
-
-/// Waits until loading is done and the server is to end; returns the exit code.
-fn control(
-    inbox: &mpsc::Receiver<ControlEvent>,
-    outside: &Outside,
-    server: &ServerFacts,
-    stopped: &AtomicUsize,
-    doors: [(&str, bool); 2],
-    supervisor: &Supervisor,
-) -> i32 {
-    let mut event = inbox.recv();
-    if let Ok(ControlEvent::Loaded(is_whole)) = event {
-        if !is_whole {
-            return 1;
-        }
-        server.saves.set_alarm(SaveFacts::LOADING, false);
-        for (door, _) in doors.into_iter().filter(|(_, is_open)| *is_open) {
-            tracing::info!("Ready to accept connections {door}");
-        }
-        supervisor.ready();
-        event = inbox.recv();
-    }
-    match event {
-        Ok(ControlEvent::Signal(signal)) => {
-            let name = if signal == signal_hook::consts::SIGINT { "SIGINT" } else { "SIGTERM" };
-            tracing::warn!("Received {name} scheduling shutdown...");
-        }
-        Ok(ControlEvent::Shutdown(_)) => {}
-        Ok(ControlEvent::Loaded(_)) => unreachable!("it happens once"),
-        Ok(ControlEvent::CoreFailed(reason)) => {
-            tracing::warn!("A core cannot run: {reason}");
-            return 1;
-        }
-        Err(_) => return 1,
-    }
-    tracing::warn!("User requested shutdown...");
-    supervisor.stopping();
-    server.stopping.store(true, Ordering::SeqCst);
-    let cores = server.cores.len();
-    for core in 0..cores {
-        outside.send(core, Message::Stop);
-    }
-    // Cores answer within a turn; one that hangs must not keep the process alive.
-    const PATIENCE: Duration = Duration::from_secs(2);
-    let deadline = Instant::now() + PATIENCE;
-    while stopped.load(Ordering::SeqCst) < cores && Instant::now() < deadline {
-        if let Ok(ControlEvent::Signal(_)) = inbox.recv_timeout(Duration::from_millis(2)) {
-            tracing::warn!("You insist... exiting now.");
-            return 1;
-        }
-    }
-    0
 }

@@ -70,6 +70,11 @@ impl Supervisor {
         self.say("STATUS=Shutting down\nSTOPPING=1\n");
     }
 
+    /// Something that whoever looks at the service should see.
+    pub fn status(&self, text: &str) {
+        self.say(&["STATUS=", text, "\n"].concat());
+    }
+
     fn say(&self, text: &str) {
         if let Supervisor::Notified(socket, address) = self
             && let Err(error) = socket.send_to_addr(text.as_bytes(), address)

@@ -41,6 +41,8 @@ pub struct Worker {
     pump: Notify,
     /// Wakes the task that waits for the end of the next wait for a key.
     deadline: Notify,
+    /// Wakes the task that walks the box for snapshots.
+    walk: Notify,
     /// What that task waits for, Unix time in milliseconds.
     armed_ms: Cell<Option<i64>>,
     /// Sessions that had their share of the turn and want more.
@@ -60,6 +62,7 @@ impl Worker {
             links: RefCell::new(Vec::new()),
             pump: Notify::default(),
             deadline: Notify::default(),
+            walk: Notify::default(),
             armed_ms: Cell::new(None),
             yielded: RefCell::new(Vec::new()),
             control,
@@ -73,6 +76,7 @@ impl Worker {
         monoio::spawn(doorbell.run(self.clone()));
         monoio::spawn(cron(self.clone()));
         monoio::spawn(deadlines(self.clone()));
+        monoio::spawn(walk(self.clone()));
         loop {
             for _ in 0..PUMPS_IN_A_ROW_MAX {
                 self.pump_once();
@@ -139,6 +143,9 @@ impl Worker {
         let mut core = self.core.borrow_mut();
         core.pump();
         self.arm(&core);
+        if std::mem::take(&mut core.walk_now) {
+            self.walk.notify();
+        }
         let woken = std::mem::take(&mut core.woken);
         let orders = std::mem::take(&mut core.orders);
         drop(core);
@@ -179,9 +186,13 @@ impl Worker {
     fn obey(self: &Rc<Self>, order: Message) {
         match order {
             Message::Accepted(connection) => self.accept(connection),
-            Message::Shutdown(options) => {
-                // The control thread lives as long as the process.
-                let _ = self.control.send(ControlEvent::Shutdown(options));
+            // The control thread lives as long as the process.
+            Message::Shutdown { options, session } => {
+                let core = self.core.borrow().id;
+                let _ = self.control.send(ControlEvent::Shutdown { options, asker: (core, session) });
+            }
+            Message::LastSaved(is_saved) => {
+                let _ = self.control.send(ControlEvent::LastSaved(is_saved));
             }
             Message::Stop => self.stopping.set(true),
             _ => unreachable!("the exchange and the core deal with all others"),
@@ -266,6 +277,19 @@ async fn cron(worker: Rc<Worker>) {
         let more = worker.core.borrow_mut().cron();
         interval = if more { CRON_INTERVAL_BUSY } else { CRON_INTERVAL };
         worker.pump.notify();
+    }
+}
+
+/// Walks the core's box for a running snapshot, bit by bit.
+async fn walk(worker: Rc<Worker>) {
+    loop {
+        let pause = worker.core.borrow_mut().walk();
+        worker.pump.notify();
+        match pause {
+            // Either way it looks again.
+            Some(pause) => drop(monoio::time::timeout(pause, worker.walk.wait()).await),
+            None => worker.walk.wait().await,
+        }
     }
 }
 

@@ -6,9 +6,12 @@ use crate::client::Client;
 use crate::command::args::Args;
 use crate::command::connection::must_authenticate;
 use crate::command::error::CommandError;
-use crate::command::spec::{Flags, Run};
+use crate::command::spec::{Flags, Run, Step};
 use crate::command::table::{Row, TABLE};
 use crate::config::Config;
+use crate::stats::persistence::SaveFacts;
+
+use super::state::Session;
 
 /// What comes of the checks.
 pub enum Admission {
@@ -26,6 +29,10 @@ const SHOWN_BYTES_MAX: usize = 128;
 const DEBUG_DENIED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can \
 run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the \
 server.";
+
+const SNAPSHOT_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
+disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes \
+if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
 /// Finds the row and checks the request against it.
 #[inline]
@@ -59,6 +66,26 @@ pub fn admit(client: &Client, config: &Config, last_row: Option<&'static Row>, a
         return Admission::Refuse(CommandError::Text(DEBUG_DENIED), Some(row));
     }
     Admission::Run(row)
+}
+
+/// Why a request that was admitted cannot run now, if the server's data cannot be read or kept.
+#[cold]
+pub fn refusal(alarms: u8, config: &Config, session: &Session, row: &Row) -> Option<CommandError> {
+    let flags = row.command.flags;
+    let writes = flags.has(Flags::WRITE)
+        || row.full_name == "ping"
+        || (matches!(row.command.run, Run::Transaction(Step::Exec)) && session.transaction_writes());
+    if writes
+        && alarms & SaveFacts::SNAPSHOT_FAILED != 0
+        && config.get_bool(crate::param!("stop-writes-on-bgsave-error"))
+        && !config.save_points().is_empty()
+    {
+        return Some(CommandError::Text(SNAPSHOT_FAILED));
+    }
+    if alarms & SaveFacts::LOADING != 0 && !flags.has(Flags::LOADING) {
+        return Some(CommandError::Text("LOADING Redis is loading the dataset in memory"));
+    }
+    None
 }
 
 /// The subcommand that a container's first argument names.

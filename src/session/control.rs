@@ -17,6 +17,7 @@ use crate::shard::message::{Answer, Message, Question, QuestionKind};
 
 use super::block::Unblock;
 use super::core::Core;
+use super::jobs::Job;
 use super::multi::Operation;
 use super::state::{Segment, Session, SessionKey, Stall};
 
@@ -82,8 +83,12 @@ impl Core {
                 session.closing = true;
                 Ok(())
             }
+            ControlRequest::Snapshot { schedule } => {
+                self.background_save(session, schedule, discard);
+                return;
+            }
             ControlRequest::Shutdown(options) => {
-                self.orders.push_back(Message::Shutdown(options));
+                self.orders.push_back(Message::Shutdown { options, session: session.key.as_u64() });
                 session.stall = Stall::Operation;
                 return;
             }
@@ -323,7 +328,17 @@ impl Core {
                 Event::Other(Message::Answer { operation, answer }) => self.answered(operation, answer),
                 Event::BatchNeeds { batch, shards } => self.borrow_for_batch(batch, shards),
                 Event::Other(Message::Served(served)) => self.served(&served),
-                Event::Other(Message::Resume) => self.resume_paused(),
+                Event::Other(Message::Resume) => {
+                    self.walk_now = true;
+                    self.resume_paused();
+                }
+                Event::Other(Message::LastSave { save, force }) => self.start_job(Job::LastSave { save, force }),
+                Event::Other(Message::ShutdownAnswer { session, error }) => {
+                    self.reply_to(SessionKey::from_u64(session), |reply, stats| match error {
+                        Some(error) => call::write_error(reply, &CommandError::Text(error), stats),
+                        None => reply.ok(),
+                    });
+                }
                 Event::Other(order) => self.orders.push_back(order),
             }
         }
@@ -340,6 +355,10 @@ impl Core {
         if self.server.cron_paused.load(Ordering::Relaxed) || self.server.saves.is_loading() {
             return false;
         }
+        if self.id == 0 {
+            self.consider_saving();
+        }
+        self.walk_now = true;
         let now_ms = self.clock.unix_ms();
         self.close_idle(now_ms);
         let stats = &self.server.cores[self.id];

@@ -91,6 +91,15 @@ pub struct Core {
     /// Used by the first core.
     pub(super) sampler: super::sample::Sampler,
     pub(super) client_peaks: super::sample::ClientPeaks,
+    /// Jobs that wait for a loan.
+    pub(super) jobs_waiting: usize,
+    pub(super) walk_state: super::jobs::WalkState,
+    /// This core's box may still be part of a snapshot.
+    pub(super) is_walking: bool,
+    /// Whoever drives the core shall call `walk` now.
+    pub walk_now: bool,
+    /// All boxes, once the last snapshot was written: nobody is to change anything any more.
+    pub(super) frozen: Vec<Box<crate::keyspace::Keyspace>>,
 }
 
 impl Core {
@@ -130,6 +139,11 @@ impl Core {
             cron: Default::default(),
             sampler,
             client_peaks: Default::default(),
+            jobs_waiting: 0,
+            walk_state: Default::default(),
+            is_walking: false,
+            walk_now: false,
+            frozen: Vec::new(),
         }
     }
 

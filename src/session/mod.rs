@@ -9,6 +9,7 @@ pub mod client_line;
 pub mod control;
 pub mod block;
 pub mod core;
+mod jobs;
 mod memory;
 pub mod multi;
 pub mod output;

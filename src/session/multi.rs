@@ -19,6 +19,7 @@ use crate::stdx::limits::{COMMANDS_PER_LOAN_MAX, SCATTERED_ITEMS_MAX, SHARDS_MAX
 
 use super::control::Gather;
 use super::core::Core;
+use super::jobs::Job;
 use super::run::args_of;
 use super::state::{Session, SessionKey, Stall};
 
@@ -54,6 +55,8 @@ enum Borrower {
     Session(SessionKey, &'static Row),
     /// A batch at its home, this core (`Event::BatchNeeds`).
     Batch(Box<Batch>),
+    /// The server itself.
+    Job(Job),
 }
 
 /// See `Operation::Scatter`.
@@ -159,6 +162,13 @@ impl Core {
         }
     }
 
+    pub(super) fn borrow_for_job(&mut self, job: Job, shards: u64) {
+        self.loan.borrowers.push((Borrower::Job(job), shards));
+        if self.loan.asked == 0 {
+            self.request_loan();
+        }
+    }
+
     /// The shards, beyond those in hand, that a command needs for the sake of clients who wait for its keys; `only`: the
     /// one shard of its keys.
     pub(super) fn missing_for_waiters(&self, only: Option<usize>, row: &'static Row, args: Args<'_>) -> u64 {
@@ -194,6 +204,12 @@ impl Core {
             match borrower {
                 Borrower::Session(key, row) => self.serve_borrower(key, row, shards, &mut left),
                 Borrower::Batch(batch) => self.continue_batch(batch),
+                Borrower::Job(job) => {
+                    if self.run_job(job) {
+                        self.frozen.extend(self.exchange.boxes.iter_mut().filter_map(Option::take));
+                        return;
+                    }
+                }
             }
         }
         self.exchange.return_borrowed(shards);

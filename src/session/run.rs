@@ -16,7 +16,7 @@ use crate::shard::call;
 use crate::shard::message::Message;
 use crate::stdx::limits::{BATCHES_PER_SESSION_MAX, PREFETCH_WINDOW};
 
-use super::admit::{Admission, admit};
+use super::admit::{Admission, admit, refusal};
 use super::core::{Core, Planned};
 use super::output::Ticket;
 use super::route::{Route, route};
@@ -87,9 +87,10 @@ impl Core {
             if row.parent.is_none() {
                 session.last_row = Some(row);
             }
-            if self.server.saves.is_loading() && !row.flags.has(Flags::LOADING) {
-                const LOADING: CommandError = CommandError::Text("LOADING Redis is loading the dataset in memory");
-                return Some(Stop::Refused(LOADING, Some(row)));
+            if self.server.saves.alarms() != 0
+                && let Some(error) = refusal(self.server.saves.alarms(), &self.config, session, row)
+            {
+                return Some(Stop::Refused(error, Some(row)));
             }
             if session.queues(row) {
                 if row.flags.has(Flags::NO_MULTI) {

@@ -57,6 +57,7 @@ impl Exchange {
         let lfu = server.lfu_policy.load(Ordering::Relaxed);
         let Some(keyspace) = self.boxes[shard].as_deref_mut() else { unreachable!("taken above") };
         keyspace.lfu = lfu;
+        runner.stats.changes.set(keyspace.counters.changes);
         let expires = server.active_expire.load(Ordering::Relaxed) && !server.is_paused(now_ms);
         let expiry_behind = expires && expire_some(keyspace, cron, now_ms, clock);
         cron.rounds = cron.rounds.wrapping_add(1);

@@ -60,7 +60,28 @@ pub enum Message {
     /// Paused clients may go on.
     Resume,
     /// A client asked for SHUTDOWN; for whoever drives the core.
-    Shutdown(Shutdown),
+    Shutdown {
+        /// Its options.
+        options: Shutdown,
+        /// Its session.
+        session: u64,
+    },
+    /// From outside: what became of it, if the server goes on: an error, or OK.
+    ShutdownAnswer {
+        /// The session that asked.
+        session: u64,
+        /// The error.
+        error: Option<&'static str>,
+    },
+    /// From outside, to the first core: the server is about to end (`Job::LastSave`).
+    LastSave {
+        /// Write a snapshot.
+        save: bool,
+        /// It ends even if that fails.
+        force: bool,
+    },
+    /// Whether that could be done; for whoever drives the core.
+    LastSaved(bool),
     /// From outside: send what is waiting to be sent, then acknowledge.
     Stop,
 }

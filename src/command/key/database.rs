@@ -3,7 +3,9 @@
 use crate::command::args::Args;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
+use crate::command::persist::save_now;
 use crate::command::spec::{Categories, Command, Flags, Run};
+use crate::stats::persistence::SaveKind;
 use crate::stdx::glob::Glob;
 use crate::stdx::limits::RANDOM_KEY_DRAWS_MAX;
 
@@ -178,9 +180,16 @@ fn flush_all(context: &mut Context<'_>) -> Result<(), CommandError> {
     check_flush_type(context.args)?;
     let now_ms = context.turn.now_ms;
     for (_, keyspace) in context.keyspaces.all() {
+        if context.server.saves.running() == SaveKind::Snapshot {
+            keyspace.abort_snapshot();
+        }
         for database in 0..keyspace.databases_len() as u32 {
             keyspace.flush(database, now_ms);
         }
+    }
+    if !context.config.save_points().is_empty() {
+        // As in Redis: what was flushed shall not come back; a failure has been logged.
+        let _ = save_now(&mut context.keyspaces, context.config, context.server, now_ms);
     }
     context.reply.ok();
     Ok(())

@@ -65,7 +65,8 @@ pub fn begin(
     let (sender, receiver) = channel();
     let all: Vec<&Keyspace> = keyspaces.iter().map(|keyspace| &**keyspace).collect();
     let preface = preface(&options, &all);
-    let keys = all.iter().flat_map(|keyspace| (0..keyspace.databases_len()).map(|at| keyspace.database(at as u32).len()));
+    let keys =
+        all.iter().flat_map(|keyspace| (0..keyspace.databases_len()).map(|at| keyspace.database(at as u32).len()));
     let keys = keys.sum::<usize>() as u64;
     let changes = all.iter().map(|keyspace| keyspace.counters.changes).sum();
     let writing = Writing {

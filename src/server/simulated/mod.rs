@@ -107,6 +107,8 @@ impl World {
         config
             .set_words(crate::param!(index of "databases"), &[databases.as_bytes()])
             .map_err(|_| std::io::ErrorKind::InvalidInput)?;
+        // Nothing is written that nobody asks for.
+        config.set_words(crate::param!(index of "save"), &[]).map_err(|_| std::io::ErrorKind::InvalidInput)?;
         let config = Arc::new(SharedConfig::new(config));
         let hasher = KeyHasher::new(options.cores, random.next_u64());
         let shelf = |seed| Shelf::new(Box::new(Keyspace::new(options.databases, hasher.clone(), seed)));
@@ -245,6 +247,7 @@ impl World {
             Step::Cron(core) => {
                 self.clock.advance(Duration::from_micros(self.random.below(20_000)));
                 self.cores[core].cron();
+                self.cores[core].walk();
                 self.awake[core] = true;
             }
         }
