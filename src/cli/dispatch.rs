@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::terminal::{complain, print};
-use super::{definition, generate, install, program, service};
+use super::{benchmark, definition, generate, install, program, service};
 
 /// Names that mean something whatever the binary was built as.
-const PROGRAMS: [&str; 6] =
-    ["ringfort", "ringfort-cli", "redis-server", "redis-cli", "redis-check-rdb", "redis-check-aof"];
+const PROGRAMS: [&str; 7] =
+    ["ringfort", "ringfort-cli", "redis-server", "redis-cli", "redis-benchmark", "redis-check-rdb", "redis-check-aof"];
 
 /// Runs whatever the process was called as; `own` is the name that the binary was built under.
 pub fn run(own: &str) -> ExitCode {
@@ -20,6 +20,7 @@ pub fn run(own: &str) -> ExitCode {
     let name = if PROGRAMS.contains(&called.as_str()) { called.as_str() } else { own };
     match name {
         "redis-cli" | "ringfort-cli" => return program::run(name, &words),
+        "redis-benchmark" => return benchmark::run(&words),
         "redis-check-rdb" => words.insert(0, "--check-rdb".into()),
         "redis-check-aof" => words.insert(0, "--check-aof".into()),
         "ringfort" if words.first().is_some_and(|word| definition::SUBCOMMANDS.iter().any(|name| word == name)) => {

@@ -4,6 +4,7 @@
 //! that talks to a server does so through `remote`, as any application would.
 
 pub mod arguments;
+mod benchmark;
 pub mod definition;
 pub mod dispatch;
 mod documentation;

@@ -200,7 +200,10 @@ impl Service {
         print(last_lines(&self.logfile, lines).map_err(told)?.as_bytes());
         let mut file = fs::File::open(&self.logfile).map_err(told)?;
         let mut position = file.seek(SeekFrom::End(0)).map_err(told)?;
-        while follow {
+        if !follow {
+            return Ok(ExitCode::SUCCESS);
+        }
+        loop {
             const LOOK_AGAIN: Duration = Duration::from_millis(200);
             terminal::pause(LOOK_AGAIN);
             // A log that was moved away begins anew.
@@ -212,7 +215,6 @@ impl Service {
             position += file.read_to_end(&mut more).map_err(told)? as u64;
             print(&more);
         }
-        Ok(ExitCode::SUCCESS)
     }
 }
 

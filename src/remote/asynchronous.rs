@@ -104,13 +104,29 @@ impl AsyncClient {
     /// # Errors
     /// When the connection fails.
     pub async fn pipeline(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, Error> {
-        self.wire.raw(&pipeline.bytes);
-        self.send().await?;
+        self.send_raw(pipeline.bytes()).await?;
         let mut replies = Vec::with_capacity(pipeline.count());
         for _ in 0..pipeline.count() {
             replies.push(self.reply().await?);
         }
         Ok(replies)
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub async fn send_raw(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.wire.raw(bytes);
+        self.send().await
+    }
+
+    /// Waits for the next reply. Push messages that come before it are put aside for `push`.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub async fn reply(&mut self) -> Result<Value, Error> {
+        self.wait(Wire::reply).await
     }
 
     /// Waits for the next reply or push message, whichever comes first.
@@ -127,10 +143,6 @@ impl AsyncClient {
     /// The next push message that came with replies.
     pub fn push(&mut self) -> Option<Vec<Value>> {
         self.wire.push()
-    }
-
-    async fn reply(&mut self) -> Result<Value, Error> {
-        self.wait(Wire::reply).await
     }
 
     async fn send(&mut self) -> Result<(), Error> {

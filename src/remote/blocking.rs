@@ -167,7 +167,7 @@ impl Client {
     /// # Errors
     /// When the connection fails.
     pub fn pipeline(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, Error> {
-        self.send_raw(&pipeline.bytes)?;
+        self.send_raw(pipeline.bytes())?;
         (0..pipeline.count()).map(|_| self.reply()).collect()
     }
 

@@ -13,7 +13,7 @@ use super::wire::write_request;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Pipeline {
-    pub(super) bytes: Vec<u8>,
+    bytes: Vec<u8>,
     count: usize,
 }
 
@@ -33,6 +33,11 @@ impl Pipeline {
     /// Requests so far.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// What is sent.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Forgets all requests, and keeps the memory.
