@@ -28,6 +28,7 @@ pub mod list;
 pub mod load_limits;
 pub mod memory;
 pub mod persist;
+pub mod register;
 mod repeated;
 pub mod request;
 pub mod scan_options;
@@ -44,3 +45,5 @@ pub mod table;
 pub mod transaction;
 #[cfg(test)]
 pub mod testing;
+
+pub use register::{RegisterError, register};

@@ -287,6 +287,9 @@ pub struct KeySpec {
     pub notes: &'static str,
 }
 
+/// The group of commands that Redis does not have; their versions are ours.
+pub const OWN_GROUP: &str = "ringfort";
+
 /// One command or subcommand.
 #[derive(Clone, Copy)]
 pub struct Command {

@@ -29,6 +29,7 @@ const FAMILIES: &[&[Command]] = &[
     super::introspect::COMMANDS,
     super::key::COMMANDS,
     super::key::database::COMMANDS,
+    super::key::dialect::COMMANDS,
     super::key::dump::COMMANDS,
     super::key::expire::COMMANDS,
     super::key::object::COMMANDS,
@@ -91,24 +92,49 @@ const SLOTS: usize = 1024;
 pub const fn check(rows: &[Command]) {
     let mut index = 0;
     while index < rows.len() {
-        let row = &rows[index];
-        let name = row.name.as_bytes();
-        assert!(!name.is_empty() && name.len() <= NAME_BYTES_MAX, "a row has a name");
-        let mut at = 0;
-        while at < name.len() {
-            assert!(!name[at].is_ascii_uppercase(), "names are lower case");
-            at += 1;
+        if let Some(problem) = contradiction(&rows[index]) {
+            panic!("{}", problem);
         }
-        assert!(row.arity != 0, "a row has an arity");
-        assert!(!row.summary.is_empty(), "a row says what it does");
-        assert!(!(row.flags.has(Flags::WRITE) && row.flags.has(Flags::READONLY)), "a command writes or only reads");
-        assert!(!(matches!(row.run, Run::Container) && row.subcommands.is_empty()), "a container has subcommands");
-        if let Run::Keyed(_) | Run::Scatter(_) | Run::KeyedOrAllShards { .. } = row.run {
-            assert!(!row.keys.is_empty(), "a keyed command says where its keys are");
-        }
-        check(row.subcommands);
+        check(rows[index].subcommands);
         index += 1;
     }
+}
+
+/// What is wrong with a row, its subcommands left aside.
+pub(super) const fn contradiction(row: &Command) -> Option<&'static str> {
+    let name = row.name.as_bytes();
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Some("a row has a name, of at most 32 bytes");
+    }
+    let mut at = 0;
+    while at < name.len() {
+        if name[at].is_ascii_uppercase() {
+            return Some("names are lower case");
+        }
+        at += 1;
+    }
+    if row.arity == 0 {
+        return Some("a row has an arity");
+    }
+    if row.summary.is_empty() {
+        return Some("a row says what it does");
+    }
+    if row.flags.has(Flags::WRITE) && row.flags.has(Flags::READONLY) {
+        return Some("a command writes or only reads");
+    }
+    if matches!(row.run, Run::Container) && row.subcommands.is_empty() {
+        return Some("a container has subcommands");
+    }
+    let keyed = matches!(row.run, Run::Keyed(_) | Run::Scatter(_) | Run::KeyedOrAllShards { .. });
+    if keyed && row.keys.is_empty() {
+        return Some("a keyed command says where its keys are");
+    }
+    None
+}
+
+/// The row of this name among those of the families.
+pub(super) fn is_own(name: &str) -> bool {
+    FAMILIES.iter().any(|family| family.iter().any(|row| row.name == name))
 }
 
 /// A row with what is derived from it.
@@ -264,8 +290,8 @@ fn all_categories(command: &Command) -> Categories {
 impl Table {
     fn build() -> Table {
         let mut next_id = 0;
-        let mut rows: Vec<Row> =
-            FAMILIES.iter().flat_map(|family| family.iter()).map(|row| Row::derive(row, None, &mut next_id)).collect();
+        let commands = FAMILIES.iter().flat_map(|family| family.iter()).chain(super::register::take());
+        let mut rows: Vec<Row> = commands.map(|row| Row::derive(row, None, &mut next_id)).collect();
         rows.sort_by_key(|row| row.command.name);
         let mut slots = Box::new([u16::MAX; SLOTS]);
         assert!(rows.len() * 2 <= SLOTS, "the look-up table is at most half full");

@@ -237,3 +237,6 @@ pub const STREAM_NODE_BYTES_MAX: usize = 1 << 30;
 
 /// Elements that PFSELFTEST adds. A tenth of Redis': the core that runs it serves nobody else meanwhile.
 pub const HYPERLOGLOG_TEST_ELEMENTS: u64 = 1_000_000;
+
+/// Commands that an application may add to ours: the look-up table stays at most half full.
+pub const REGISTERED_COMMANDS_MAX: usize = 64;

@@ -11,7 +11,7 @@ pub const FILE_LINES_MAX: usize = 1_000;
 pub const FUNCTION_LINES_MAX: usize = 70;
 
 /// Folders searched for `.rs` files.
-pub const FOLDERS: &[&str] = &["src", "tests", "benches"];
+pub const FOLDERS: &[&str] = &["src", "tests", "benches", "examples"];
 
 /// The layers of the house plan (architecture.md §5), lowest first. A folder may import folders of earlier lines only;
 /// folders on one line do not see each other. A folder of `src/` that is not named here is an error.

@@ -12,14 +12,15 @@ use crate::stdx::limits::RANDOM_KEY_DRAWS_MAX;
 /// The module's rows.
 pub const COMMANDS: &[Command] = &[
     Command {
+        // 2 in Redis; KEYS alone means all keys.
         name: "keys",
-        arity: 2,
+        arity: -1,
         run: Run::AllShards(keys),
         flags: Flags::READONLY,
         categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
-        summary: "Returns all keys whose names match a pattern.",
+        summary: "Returns all keys, or those whose names match a pattern.",
         complexity: "O(N), N keys in the database; O(1) for a pattern without wildcards",
-        syntax: "pattern:pattern",
+        syntax: "[pattern:pattern]",
         tips: &["request_policy:all_shards", "nondeterministic_output_order"],
         ..super::BASE
     },
@@ -84,8 +85,13 @@ const FLUSHES: Command = Command {
 
 fn keys(context: &mut Context<'_>) -> Result<(), CommandError> {
     let (database, now_ms) = (context.database, context.turn.now_ms);
-    let glob = Glob::new(context.args.get(1));
-    if glob.literal().is_some_and(|literal| literal == context.args.get(1)) {
+    let pattern = match context.args.len() {
+        1 => b"*",
+        2 => context.args.get(1),
+        _ => return Err(CommandError::Arity("keys")),
+    };
+    let glob = Glob::new(pattern);
+    if glob.literal().is_some_and(|literal| literal == pattern) {
         // One key can match, and it is the argument itself.
         let (key, turn) = (context.key(1), context.turn);
         let exists = context.keyspaces.of(&key).peek(database, &key, turn).is_some();
@@ -176,7 +182,7 @@ fn flush_one(context: &mut Context<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn flush_all(context: &mut Context<'_>) -> Result<(), CommandError> {
+pub(super) fn flush_all(context: &mut Context<'_>) -> Result<(), CommandError> {
     check_flush_type(context.args)?;
     let now_ms = context.turn.now_ms;
     for (_, keyspace) in context.keyspaces.all() {

@@ -2,6 +2,7 @@
 //! their types; the other modules have the rest.
 
 pub mod database;
+pub mod dialect;
 pub mod dump;
 pub mod expire;
 pub mod object;
