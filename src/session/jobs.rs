@@ -95,6 +95,7 @@ impl Core {
     /// Runs a job; all boxes are in hand. True when they are never to leave it again.
     pub(super) fn run_job(&mut self, job: Job) -> bool {
         self.jobs_waiting -= 1;
+        self.refresh_config();
         match job {
             Job::Snapshot(asker) => {
                 let result = self.begin_snapshot();
