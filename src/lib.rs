@@ -55,6 +55,7 @@ pub mod value;
 
 pub mod client;
 pub mod keyspace;
+pub mod script;
 pub mod remote;
 
 pub mod persist;

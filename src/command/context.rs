@@ -8,6 +8,7 @@ use crate::keyspace::entry::{Entry, StringValue};
 use crate::keyspace::write::KeyWrite;
 use crate::keyspace::{Key, KeyHasher, Keyspace, Turn};
 use crate::resp::reply::Reply;
+use crate::script::scripting::Scripting;
 use crate::stats::server::ServerFacts;
 use crate::value::object::Collection;
 
@@ -233,4 +234,13 @@ pub struct SessionContext<'a> {
     pub now_us: i64,
     /// The command's full name in lower case, for error texts.
     pub command: &'static str,
+    /// The scripts of this core; not for commands that scripts run.
+    pub scripting: Option<&'a mut Scripting>,
+}
+
+impl SessionContext<'_> {
+    /// The scripts of this core. Commands that need them cannot be run from scripts.
+    pub fn scripting(&mut self) -> &mut Scripting {
+        self.scripting.as_deref_mut().expect("a command about scripts is not run from one")
+    }
 }

@@ -33,6 +33,7 @@ mod repeated;
 pub mod request;
 pub mod scan_options;
 pub mod scatter;
+pub mod script;
 pub mod server;
 pub mod set;
 pub mod sort;

@@ -53,6 +53,17 @@ pub enum Step {
     Unwatch,
 }
 
+/// How a request names the script that it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ScriptCall {
+    /// By its source (EVAL).
+    Source,
+    /// By its SHA-1 (EVALSHA).
+    Digest,
+    /// By the name of a function (FCALL).
+    Function,
+}
+
 /// Where a command runs.
 #[derive(Clone, Copy)]
 pub enum Run {
@@ -80,6 +91,8 @@ pub enum Run {
     },
     /// A step of a transaction, done by the session: see `session/transaction`.
     Transaction(Step),
+    /// A script, with the boxes of the keys it declares in hand, and of those it turns out to need: see `session/script`.
+    Script(ScriptCall),
     /// Read here, done by the session, the other cores, or the server.
     Control(ControlHandler),
     /// Only its subcommands do something.

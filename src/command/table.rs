@@ -45,6 +45,8 @@ const FAMILIES: &[&[Command]] = &[
     super::list::transfer::COMMANDS,
     super::memory::COMMANDS,
     super::persist::COMMANDS,
+    super::script::eval::COMMANDS,
+    super::script::function::COMMANDS,
     super::server::COMMANDS,
     super::set::change::COMMANDS,
     super::set::combine::COMMANDS,

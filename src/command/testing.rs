@@ -3,6 +3,8 @@
 //! Only for unit tests. `check` runs a table with one shard and with several; `Harness` gives the same step by step.
 //! Commands for one client (`Run::Session`) run too; what a `Run::Control` command asks for comes from `control`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::client::Client;
@@ -12,6 +14,9 @@ use crate::keyspace::entry::Entry;
 use crate::keyspace::{KeyHasher, Keyspace, Turn};
 use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::ArgRange;
+use crate::runtime::clock::Clock;
+use crate::script::scripting::Scripting;
+use crate::script::shared::SharedScripts;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{BIG_ARGUMENT_BYTES_MIN, DATABASES_DEFAULT};
 use crate::stdx::quote;
@@ -48,6 +53,7 @@ pub struct Harness {
     pub client: Client,
     /// The time, Unix milliseconds. Tests move it.
     pub now_ms: i64,
+    scripting: Scripting,
 }
 
 /// The arguments of one command as the parser hands them on: large ones in buffers of their own.
@@ -91,6 +97,7 @@ impl Harness {
             config,
             client: Client::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), START_MS),
             now_ms: START_MS,
+            scripting: Scripting::new(Arc::new(SharedScripts::new(1)), Clock::simulated(START_MS * 1000).0),
             hasher,
         }
     }
@@ -220,7 +227,7 @@ impl Harness {
             | Run::OneShard { handler, .. }
             | Run::KeyedOrAllShards { handler, .. } => handler(&mut context),
             Run::Scatter(scattered) => scatter::run_whole(scattered, &mut context),
-            Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => panic!("{} writes no reply here", row.full_name),
+            Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Script(_) | Run::Container => panic!("{} writes no reply here", row.full_name),
         }
     }
 
@@ -234,6 +241,7 @@ impl Harness {
             now_ms: self.now_ms,
             now_us: self.now_ms * 1000,
             command: row.full_name,
+            scripting: Some(&mut self.scripting),
         }
     }
 }

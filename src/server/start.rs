@@ -25,6 +25,7 @@ use crate::session::core::Core;
 use crate::shard::exchange::{Exchange, Meeting};
 use crate::shard::message::Message;
 use crate::stats::persistence::SaveFacts;
+use crate::script::shared::SharedScripts;
 use crate::stats::server::ServerFacts;
 use crate::runtime::open_files::raise_limit;
 use crate::stdx::limits::{DESCRIPTORS_RESERVED, RING_SLOTS};
@@ -244,9 +245,10 @@ impl Plan {
     /// Starts one thread per core; what is left is the way to talk to them from outside.
     fn start_cores(self, driver: DriverKind) -> io::Result<Outside> {
         let (rings, outside) = lay_rings(self.server.cores.len(), RING_SLOTS);
+        let scripts = Arc::new(SharedScripts::new(self.server.cores.len()));
         for (id, (senders, receivers)) in rings.into_iter().enumerate() {
             let exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
-            let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone());
+            let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone(), scripts.clone());
             let worker_parts = (self.events.clone(), self.stopped.clone());
             let pin = pin_of(&self.config.current(), id);
             let failed = self.events.clone();
@@ -256,7 +258,7 @@ impl Plan {
                 }
                 let result = driver::run(driver, async move {
                     let doorbell = DoorbellTask::new(exchange.doorbell())?;
-                    let core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2);
+                    let core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2, core_parts.3);
                     Worker::new(core, worker_parts.0, worker_parts.1).run(doorbell).await;
                     io::Result::Ok(())
                 });

@@ -25,6 +25,8 @@ use super::start::ControlEvent;
 
 /// Pumps in a row before sessions get their turn although more is there to pump.
 const PUMPS_IN_A_ROW_MAX: usize = 8;
+/// Time between two slices of a script that runs for long.
+const SCRIPT_PAUSE: Duration = Duration::from_millis(1);
 /// Time between two rounds of the cron.
 const CRON_INTERVAL: Duration = Duration::from_millis(1000 / CRON_ROUNDS_PER_SECOND);
 /// Time to the next round when one ran out of its budget: at 2 ms of work each, a quarter of the core as in Redis.
@@ -39,6 +41,8 @@ pub struct Worker {
     links: RefCell<Vec<Option<Rc<Link>>>>,
     /// Wakes the pump.
     pump: Notify,
+    /// A script stands still and wants to go on.
+    script: Notify,
     /// Wakes the task that waits for the end of the next wait for a key.
     deadline: Notify,
     /// Wakes the task that walks the box for snapshots.
@@ -63,6 +67,7 @@ impl Worker {
             pump: Notify::default(),
             deadline: Notify::default(),
             walk: Notify::default(),
+            script: Notify::default(),
             armed_ms: Cell::new(None),
             yielded: RefCell::new(Vec::new()),
             control,
@@ -77,6 +82,7 @@ impl Worker {
         monoio::spawn(cron(self.clone()));
         monoio::spawn(deadlines(self.clone()));
         monoio::spawn(walk(self.clone()));
+        monoio::spawn(scripts(self.clone()));
         loop {
             for _ in 0..PUMPS_IN_A_ROW_MAX {
                 self.pump_once();
@@ -145,6 +151,9 @@ impl Worker {
         self.arm(&core);
         if std::mem::take(&mut core.walk_now) {
             self.walk.notify();
+        }
+        if core.has_standing_script() {
+            self.script.notify();
         }
         let woken = std::mem::take(&mut core.woken);
         let orders = std::mem::take(&mut core.orders);
@@ -243,6 +252,9 @@ impl Worker {
         let mut core = self.core.borrow_mut();
         let progress = core.process(key);
         self.arm(&core);
+        if core.has_standing_script() {
+            self.script.notify();
+        }
         if core.needs_pump() {
             self.pump.notify();
         }
@@ -308,6 +320,19 @@ async fn deadlines(worker: Rc<Worker>) {
         let left = Duration::from_millis(left_ms.clamp(1, DEADLINE_SLEEP_MS_MAX) as u64);
         // Either way the loop looks again.
         let _ = monoio::time::timeout(left, worker.deadline.wait()).await;
+        worker.pump.notify();
+    }
+}
+
+/// Lets a script that stands still go on, slice by slice; between two slices sockets have their turn.
+async fn scripts(worker: Rc<Worker>) {
+    loop {
+        if !worker.core.borrow().has_standing_script() {
+            worker.script.wait().await;
+            continue;
+        }
+        monoio::time::sleep(SCRIPT_PAUSE).await;
+        worker.core.borrow_mut().resume_script();
         worker.pump.notify();
     }
 }

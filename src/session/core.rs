@@ -16,6 +16,8 @@ use crate::config::shared::SharedConfig;
 use crate::keyspace::wait::Waiter;
 use crate::resp::request::{ParseEnd, RequestLimits, Requests};
 use crate::runtime::clock::Clock;
+use crate::script::scripting::Scripting;
+use crate::script::shared::SharedScripts;
 use crate::shard::batch::Batch;
 use crate::shard::exchange::Exchange;
 use crate::shard::message::{Connection, Message};
@@ -28,6 +30,7 @@ use crate::stdx::limits::{
 
 use super::multi::{Loan, Operation};
 use super::output::Ticket;
+use super::script::Standing;
 use super::state::{Session, SessionKey, Stall};
 
 /// What a session can do next, as `process` leaves it.
@@ -77,6 +80,12 @@ pub struct Core {
     pub(super) tickets: Slab<Ticket>,
     pub(super) operations: Slab<Operation>,
     pub(super) loan: Loan,
+    /// Shards whose boxes in hand were borrowed.
+    pub(super) borrowed_in_hand: u64,
+    pub(super) scripting: Scripting,
+    pub(super) standing_script: Option<Box<Standing>>,
+    /// Sessions that wait for the end of that script to run their own.
+    pub(super) script_queue: Vec<SessionKey>,
     sessions: Vec<(u32, Option<Box<Session>>)>,
     free_slots: Vec<u32>,
     scratch: Box<Requests>,
@@ -109,14 +118,16 @@ impl Core {
         server: Arc<ServerFacts>,
         shared_config: Arc<SharedConfig>,
         clock: Clock,
+        scripts: Arc<SharedScripts>,
     ) -> Core {
-        let shards = exchange.shards();
+        let (core, shards) = (exchange.core, exchange.shards());
+        let scripting = Scripting::new(scripts, clock.clone());
         let mut sampler = super::sample::Sampler::default();
         if exchange.core == 0 {
             sampler.sample(&clock, &server);
         }
         Core {
-            id: exchange.core,
+            id: core,
             exchange,
             server,
             misses_max: MISSES_MAX,
@@ -128,6 +139,10 @@ impl Core {
             tickets: Slab::new(),
             operations: Slab::new(),
             loan: Loan::default(),
+            borrowed_in_hand: 0,
+            scripting,
+            standing_script: None,
+            script_queue: Vec::new(),
             sessions: Vec::new(),
             free_slots: Vec::new(),
             scratch: Box::default(),
@@ -254,6 +269,8 @@ impl Core {
             (!self.operations.is_empty(), "an operation"),
             (!self.loan.is_idle(), "a loan"),
             (self.open_batches.iter().any(Option::is_some), "an open batch"),
+            (self.standing_script.is_some(), "a script that stands still"),
+            (!self.script_queue.is_empty(), "a session that waits for a script"),
             (!self.paused.is_empty(), "a paused session"),
             (!self.deadlines.is_empty(), "the end of a wait"),
             (!self.orphans.is_empty(), "an orphaned wait"),

@@ -20,7 +20,7 @@ use crate::shard::message::Message;
 use crate::stats::persistence::SaveKind;
 
 use super::core::Core;
-use super::route::all_shards;
+use crate::shard::route::all_shards;
 use super::state::{Session, SessionKey, Stall};
 
 /// Seconds after a failed background snapshot before a save point tries again, as in Redis.

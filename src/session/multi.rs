@@ -21,6 +21,7 @@ use super::control::Gather;
 use super::core::Core;
 use super::jobs::Job;
 use super::run::args_of;
+use super::script::Ran;
 use super::state::{Session, SessionKey, Stall};
 
 /// A command over several cores that is under way. Its session stands still until it is done.
@@ -86,36 +87,34 @@ impl Core {
             session.stall = Stall::Drain;
             return;
         }
-        let mut shards = shards;
-        let mut taken = self.exchange.take_all(shards);
-        while taken {
-            let missing = self.missing_boxes(session, row, args);
+        if self.waits_for_script(session, row) {
+            return;
+        }
+        let mut shards = shards | session.needs;
+        while self.exchange.take_all(shards) {
+            let mut missing = self.missing_boxes(session, row, args);
             if missing == 0 {
-                break;
+                session.misses = 0;
+                match self.run_alone_with_boxes(session, row, args, now_ms) {
+                    Ran::Missing(further) => missing = further,
+                    Ran::Done | Ran::Standing => return,
+                }
             }
             shards |= missing;
-            taken = self.exchange.take_all(shards);
         }
-        if !taken && session.misses < self.misses_max {
+        if session.misses < self.misses_max {
             // Whoever has the missing box is busy for some microseconds; messages would take longer.
             session.misses += 1;
             session.stall = Stall::Retry;
             return;
         }
         session.misses = 0;
-        self.count_one(session, row);
-        if taken {
-            let started_ns = self.clock.monotonic_ns();
-            self.run_with_boxes(session, row, args, now_ms);
-            self.spent_alone(row, self.clock.monotonic_ns() - started_ns);
-            session.next += 1;
-            return;
-        }
         // With a loan of this core under way, holds would be refused.
         if let Run::Scatter(scatter) = &row.command.run
             && self.loan.asked == 0
             && (args.len() - 1) / scatter.step <= SCATTERED_ITEMS_MAX
         {
+            self.count_one(session, row);
             if !(args.len() - 1).is_multiple_of(scatter.step) {
                 let discard = session.discards_reply();
                 if !discard {
@@ -131,12 +130,35 @@ impl Core {
         session.stall = Stall::Operation;
     }
 
-    /// Runs a command whose boxes are all in hand.
-    fn run_with_boxes(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>, now_ms: i64) {
-        match row.command.run {
-            Run::Transaction(step) => self.run_step(session, row, step, args, now_ms),
-            _ => self.run_direct(session, row, args, None, now_ms),
+    /// Runs a command whose boxes are all in hand, as far as is known, and ends it unless it needs more.
+    fn run_alone_with_boxes(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>, now_ms: i64) -> Ran {
+        session.client.last_command = row.full_name;
+        let started_ns = self.clock.monotonic_ns();
+        let ran = match row.command.run {
+            Run::Transaction(step) => {
+                self.run_step(session, row, step, args, now_ms);
+                Ran::Done
+            }
+            Run::Script(call) => self.run_script(session, row, call, args, now_ms, true),
+            _ => {
+                self.run_direct(session, row, args, None, now_ms);
+                Ran::Done
+            }
+        };
+        match ran {
+            Ran::Missing(further) => {
+                session.needs |= further;
+                return ran;
+            }
+            Ran::Standing => session.stall = Stall::Operation,
+            Ran::Done => {
+                session.needs = 0;
+                session.next += 1;
+            }
         }
+        self.count_one(session, row);
+        self.spent_alone(row, self.clock.monotonic_ns() - started_ns);
+        ran
     }
 
     /// The shards, beyond those in hand, that a command needs for the sake of clients who wait for its keys.
@@ -147,7 +169,7 @@ impl Core {
         }
     }
 
-    fn borrow_boxes(&mut self, session: SessionKey, row: &'static Row, shards: u64) {
+    pub(super) fn borrow_boxes(&mut self, session: SessionKey, row: &'static Row, shards: u64) {
         self.loan.borrowers.push((Borrower::Session(session, row), shards));
         if self.loan.asked == 0 {
             self.request_loan();
@@ -194,10 +216,11 @@ impl Core {
         for (shard, keyspace) in self.loan.lent.drain(..) {
             self.exchange.boxes[shard] = Some(keyspace);
         }
+        self.borrowed_in_hand = shards;
         let mut left = COMMANDS_PER_LOAN_MAX;
         let waiting = std::mem::take(&mut self.loan.borrowers);
         for (borrower, needed) in waiting {
-            if needed & !shards != 0 || left == 0 {
+            if needed & !self.borrowed_in_hand != 0 || left == 0 {
                 self.loan.borrowers.push((borrower, needed));
                 continue;
             }
@@ -212,7 +235,8 @@ impl Core {
                 }
             }
         }
-        self.exchange.return_borrowed(shards);
+        // A script that stands still keeps what it needs.
+        self.exchange.return_borrowed(std::mem::take(&mut self.borrowed_in_hand));
         self.end_turn();
         // A session that went on may have asked anew already.
         if self.loan.asked == 0 && !self.loan.borrowers.is_empty() {
@@ -231,7 +255,10 @@ impl Core {
             self.loan.borrowers.push((Borrower::Session(key, row), shards | missing));
             return self.put_session(session);
         }
-        self.run_borrowed(&mut session, row);
+        self.run_borrowed(&mut session, row, shards);
+        if session.stall == Stall::Operation {
+            return self.put_session(session);
+        }
         // While the boxes are here, the rest of its pipeline needs no messages either.
         *left -= 1;
         self.process_session(&mut session, left);
@@ -253,17 +280,21 @@ impl Core {
         }
     }
 
-    fn run_borrowed(&mut self, session: &mut Session, row: &'static Row) {
+    fn run_borrowed(&mut self, session: &mut Session, row: &'static Row, shards: u64) {
         session.stall = Stall::None;
+        if self.waits_for_script(session, row) {
+            return;
+        }
         let Some(requests) = session.requests.take() else { unreachable!("the session stalled at a command") };
         let buffer = std::mem::take(&mut session.buffer);
         let now_ms = self.clock.unix_ms();
-        let started_ns = self.clock.monotonic_ns();
-        self.run_with_boxes(session, row, args_of(&buffer, &requests, session.next), now_ms);
-        self.spent_alone(row, self.clock.monotonic_ns() - started_ns);
+        let ran = self.run_alone_with_boxes(session, row, args_of(&buffer, &requests, session.next), now_ms);
         session.buffer = buffer;
         session.requests = Some(requests);
-        session.next += 1;
+        if let Ran::Missing(further) = ran {
+            self.loan.borrowers.push((Borrower::Session(session.key, row), shards | further));
+            session.stall = Stall::Operation;
+        }
     }
 
     fn start_scatter(&mut self, session: &mut Session, row: &'static Row, scatter: &Scatter, args: Args<'_>, shards: u64) {

@@ -13,13 +13,13 @@ use crate::resp::reply::Reply;
 use crate::resp::request::Requests;
 use crate::shard::batch::Phase;
 use crate::shard::call;
+use crate::shard::route::{Route, route};
 use crate::shard::message::Message;
 use crate::stdx::limits::{BATCHES_PER_SESSION_MAX, PREFETCH_WINDOW};
 
 use super::admit::{Admission, admit, refusal};
 use super::core::{Core, Planned};
 use super::output::Ticket;
-use super::route::{Route, route};
 use super::state::{Session, Stall};
 
 /// Why a window ended before a command.
@@ -90,6 +90,9 @@ impl Core {
             if self.server.saves.alarms() != 0
                 && let Some(error) = refusal(self.server.saves.alarms(), &self.config, session, row)
             {
+                return Some(Stop::Refused(error, Some(row)));
+            }
+            if let Some(error) = self.busy_error(row) {
                 return Some(Stop::Refused(error, Some(row)));
             }
             if session.queues(row) {
@@ -320,6 +323,7 @@ impl Core {
             now_ms,
             now_us: self.clock.unix_us(),
             command: row.full_name,
+            scripting: Some(&mut self.scripting),
         };
         let started_ns = self.clock.monotonic_ns();
         let result = match row.command.run {

@@ -113,6 +113,8 @@ pub struct Session {
     pub(super) in_exec: bool,
     /// Its wait for a key.
     pub(super) blocked: Option<Box<Blocked>>,
+    /// Shards that the script at which it stands turned out to need.
+    pub(super) needs: u64,
     /// Times in a row that the boxes for its command were not all there.
     pub(super) misses: u32,
     /// The row of the last command: pipelines repeat themselves.
@@ -152,6 +154,7 @@ impl Session {
             watch: None,
             in_exec: false,
             blocked: None,
+            needs: 0,
             misses: 0,
             last_row: None,
             closing: false,

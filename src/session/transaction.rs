@@ -16,11 +16,12 @@ use crate::keyspace::Turn;
 use crate::runtime::flag::Flag;
 use crate::shard::batch::Batch;
 use crate::shard::call;
+use crate::shard::route::{Route, all_shards, route};
 use crate::shard::wait;
 use crate::stdx::limits::WATCHED_KEYS_MAX;
 
 use super::core::Core;
-use super::route::{Route, route};
+use super::script::Ran;
 use super::state::{Segment, Session, Stall};
 
 /// What a session has queued since MULTI.
@@ -33,6 +34,8 @@ pub struct Transaction {
     shards: u64,
     /// One of them writes.
     writes: bool,
+    /// One of them runs a script.
+    has_script: bool,
 }
 
 impl Transaction {
@@ -100,6 +103,11 @@ impl Session {
         error
     }
 
+    /// The transaction has a command that runs a script.
+    pub(super) fn transaction_has_script(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| transaction.has_script)
+    }
+
     /// The transaction has a command that writes.
     pub(super) fn transaction_writes(&self) -> bool {
         self.transaction.as_ref().is_some_and(|transaction| transaction.writes)
@@ -112,7 +120,10 @@ impl Core {
         let discard = session.discards_reply();
         let (protocol, database, touch) = (session.client.protocol, session.client.database, !session.client.no_touch);
         let limit_bytes = self.config.get_u64(crate::param!("client-query-buffer-limit"));
+        let is_script = matches!(row.command.run, Run::Script(_));
         let shards = match route(row, args, &self.exchange.hasher) {
+            // What it turns out to need cannot be fetched once the transaction has begun.
+            _ if is_script => all_shards(self.exchange.shards()),
             Route::Session => 0,
             Route::Shard { shard, .. } => 1 << shard,
             Route::Shards(shards) => shards,
@@ -121,6 +132,7 @@ impl Core {
         let Some(transaction) = &mut session.transaction else { unreachable!("only a session in MULTI queues") };
         transaction.queue.push(row, args, 0..args.len(), database, 0, protocol, touch);
         transaction.shards |= shards;
+        transaction.has_script |= is_script;
         transaction.writes |= row.flags.has(Flags::WRITE) || row.flags.has(Flags::MAY_REPLICATE);
         if transaction.memory_bytes() as u64 > limit_bytes {
             // As Redis counts the queue to the query buffer.
@@ -285,6 +297,11 @@ impl Core {
         if let Run::Session(_) | Run::Control(_) = row.command.run {
             return self.run_handler(session, row, args, now_ms, discard);
         }
+        if let Run::Script(call) = row.command.run {
+            let ran = self.run_script(session, row, call, args, now_ms, false);
+            debug_assert_eq!(ran, Ran::Done, "all boxes are in hand, and it may not stand still");
+            return;
+        }
         let only = match row.command.run {
             Run::OneShard { pick, .. } => Some(pick(&args, self.exchange.shards())),
             _ => None,
@@ -324,7 +341,7 @@ impl Core {
     }
 
     /// Serves whoever waits for what was written with the boxes in hand.
-    fn serve_waiters(&mut self, now_ms: i64) {
+    pub(super) fn serve_waiters(&mut self, now_ms: i64) {
         let runner = crate::shard::home::Runner {
             now_ms,
             config: &self.config,

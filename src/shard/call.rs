@@ -66,7 +66,7 @@ fn run(row: &'static Row, context: &mut Context<'_>) -> Result<(), CommandError>
         | Run::OneShard { handler, .. }
         | Run::KeyedOrAllShards { handler, .. } => handler(context),
         Run::Scatter(row) => scatter::run_whole(row, context),
-        Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => {
+        Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Script(_) | Run::Container => {
             unreachable!("these have no keyspace to run with")
         }
     }

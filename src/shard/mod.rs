@@ -13,4 +13,6 @@ pub mod cron;
 pub mod exchange;
 pub mod home;
 pub mod message;
+pub mod route;
+pub mod script;
 pub mod wait;

@@ -240,3 +240,33 @@ pub const HYPERLOGLOG_TEST_ELEMENTS: u64 = 1_000_000;
 
 /// Commands that an application may add to ours: the look-up table stays at most half full.
 pub const REGISTERED_COMMANDS_MAX: usize = 64;
+
+/// Scripts kept that only EVAL brought (as in Redis). Beyond: the oldest is forgotten; EVALSHA of it gets NOSCRIPT.
+pub const EVAL_SCRIPTS_MAX: usize = 500;
+
+/// Largest value, in bytes, that is kept before a script changes it. Beyond: the script takes the boxes of all shards.
+pub const SCRIPT_UNDO_VALUE_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of all values kept for one script. Beyond: it takes the boxes of all shards.
+pub const SCRIPT_UNDO_BYTES_MAX: usize = 4 << 20;
+
+/// Runs of a script in a row that had to begin anew, beyond those that did not. From here on it begins with all boxes.
+pub const SCRIPT_MISSES_MAX: u32 = 4;
+
+/// Milliseconds that a script runs before it stands still for the first time.
+pub const SCRIPT_SLICE_FIRST_MS: u64 = 20;
+
+/// Milliseconds that it runs at a time from then on.
+pub const SCRIPT_SLICE_MS: u64 = 10;
+
+/// Bytes of memory of one core's interpreter. Beyond: the script fails with "not enough memory".
+pub const SCRIPT_MEMORY_BYTES_MAX: usize = 512 << 20;
+
+/// Scripts that a core keeps compiled. Beyond: all are forgotten, and compiled anew when they are called.
+pub const SCRIPTS_COMPILED_MAX: usize = 4096;
+
+/// Places where a script can be interrupted that it passes before its core looks at the clock.
+pub const SCRIPT_INTERRUPTS_PER_POLL: u32 = 1024;
+
+/// Milliseconds that the code of a library may run while it is loaded (as in Redis). Beyond: FUNCTION LOAD fails.
+pub const FUNCTION_LOAD_MS_MAX: u64 = 500;

@@ -71,6 +71,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/keyspace/fields.rs",
     "src/keyspace/free.rs",
     "src/keyspace/snapshot.rs",
+    "src/script/engine.rs",
     "src/value/member_table.rs",
     "src/value/member_table_tests.rs",
     "src/value/sorted_set/large.rs",
@@ -82,8 +83,9 @@ const UNSAFE_FILES: &[&str] = &[
 ];
 
 /// Files that may hold a lock. The data path has none: ownership is the lock (architecture.md §1).
-/// The two outside `server/`: CONFIG SET replaces the shared configuration; error kinds are counted per core, read by INFO.
-const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs"];
+/// Those outside `server/`: CONFIG SET replaces the shared configuration; error kinds are counted per core, read by INFO;
+/// scripts and libraries are shared as sources, which a core reads when it meets one for the first time.
+const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs", "src/script/shared.rs"];
 
 /// All bans, each with its replacement.
 pub const BANS: &[Ban] = &[

@@ -15,6 +15,7 @@ pub mod error;
 pub mod file_read;
 pub mod file_write;
 pub mod form;
+pub mod functions_payload;
 pub mod load;
 mod opcode;
 pub mod output;

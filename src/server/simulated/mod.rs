@@ -22,6 +22,7 @@ use crate::runtime::clock::{Clock, SimulatedClock};
 use crate::runtime::doorbell::Doorbell;
 use crate::runtime::ring::Sender;
 use crate::runtime::shelf::{PutResult, Shelf};
+use crate::script::shared::SharedScripts;
 use crate::session::core::{Core, Progress};
 use crate::session::state::SessionKey;
 use crate::shard::exchange::{Exchange, Meeting};
@@ -117,10 +118,11 @@ impl World {
             doorbells: (0..options.cores).map(|_| Doorbell::silent()).collect(),
         });
         let (rings, outside) = lay_rings(options.cores, options.ring_slots);
+        let scripts = Arc::new(SharedScripts::new(options.cores));
         let misses_max = random.below(3).saturating_sub(1) as u32;
         let cores = rings.into_iter().enumerate().map(|(id, (senders, receivers))| {
             let exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
-            let mut core = Core::new(exchange, server.clone(), config.clone(), clock.clone());
+            let mut core = Core::new(exchange, server.clone(), config.clone(), clock.clone(), scripts.clone());
             // Mostly at once to the rings: what happens there is what wants to be seen.
             core.misses_max = misses_max;
             core

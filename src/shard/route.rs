@@ -28,6 +28,7 @@ pub fn route(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
     match row.command.run {
         Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => Route::Session,
         Run::AllShards(_) => Route::Shards(all_shards(hasher.shards())),
+        Run::Script(_) => Route::Shards(declared(row, args, hasher)),
         Run::OneShard { pick, .. } => Route::Shard { shard: pick(&args, hasher.shards()), hash: 0 },
         Run::Keyed(_) | Run::Scatter(_) => keyed(row, args, hasher),
         Run::KeyedOrAllShards { needs_all, .. } if needs_all(args) => Route::Shards(all_shards(hasher.shards())),
@@ -71,6 +72,13 @@ fn by_specs(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
         one if one.is_power_of_two() => Route::Shard { shard: one.trailing_zeros() as usize, hash },
         several => Route::Shards(several),
     }
+}
+
+/// The shards of the keys that a request to run a script declares; it may declare none.
+fn declared(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> u64 {
+    let mut shards = 0;
+    keys::visit_keys(row.command, args, |at| shards |= 1 << hasher.shard_of(&hasher.key(args.get(at))));
+    shards
 }
 
 /// The set of all shards.

@@ -1,0 +1,264 @@
+//! The scripts of one core: its engine, what it has compiled of the scripts and libraries that all cores share, and what it
+//! has learned about them. The engine is made when the first script comes.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sha1::{Digest, Sha1};
+
+use crate::resp::reply::{Protocol, Reply};
+use crate::runtime::clock::Clock;
+use crate::stdx::limits::{FUNCTION_LOAD_MS_MAX, SCRIPTS_COMPILED_MAX};
+
+use super::engine::{Engine, Ended, Script};
+use super::shared::{Function, Library, Sha, SharedScripts};
+use super::source::{split_library, split_script};
+use super::{Arguments, Host, LogLevel, Poll, ScriptFlags, Stop};
+
+/// A script or function that can be run on this core.
+#[derive(Clone)]
+pub struct Callee {
+    /// What it says of itself.
+    pub flags: ScriptFlags,
+    script: Script,
+    is_function: bool,
+    name: Rc<[u8]>,
+    /// How often it had to begin anew, less the runs that kept to the keys they declared.
+    misses: Rc<Cell<u32>>,
+}
+
+impl Callee {
+    /// The SHA-1 of a script, the name of a function.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// How often it had to begin anew, less the runs that kept to the keys they declared.
+    pub fn misses(&self) -> u32 {
+        self.misses.get()
+    }
+
+    /// It had to begin anew.
+    pub fn missed(&self) {
+        self.misses.set(self.misses.get().saturating_add(2).min(1 << 10));
+    }
+
+    /// It kept to the keys it declared.
+    pub fn kept_to_its_keys(&self) {
+        self.misses.set(self.misses.get().saturating_sub(1));
+    }
+}
+
+/// See the file's head.
+pub struct Scripting {
+    /// What all cores have in common.
+    pub shared: Arc<SharedScripts>,
+    clock: Clock,
+    engine: Option<Engine>,
+    scripts: HashMap<Sha, Callee>,
+    scripts_generation: u64,
+    functions: HashMap<Vec<u8>, Callee>,
+    libraries_generation: u64,
+}
+
+/// Hexadecimal digits in lower case.
+pub(super) fn hex(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
+}
+
+fn sha_of(source: &[u8]) -> Sha {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digest = Sha1::digest(source);
+    std::array::from_fn(|at| DIGITS[usize::from(digest[at / 2] >> (4 * (1 - at % 2)) & 15)])
+}
+
+/// What a library can do while it is loaded: nothing, and not for long.
+struct LoadHost<'a> {
+    clock: &'a Clock,
+    deadline_ns: u64,
+}
+
+impl Host for LoadHost<'_> {
+    fn call(&mut self, _: &Arguments, _: Protocol, _: &mut Reply) -> Result<(), Stop> {
+        Err(Stop)
+    }
+
+    fn may_call(&mut self, _: &Arguments) -> Result<bool, Stop> {
+        Err(Stop)
+    }
+
+    fn poll(&mut self) -> Poll {
+        if self.clock.monotonic_ns() > self.deadline_ns { Poll::Kill("FUNCTION LOAD timeout") } else { Poll::Continue }
+    }
+
+    fn log(&mut self, level: LogLevel, line: &[u8]) {
+        log_line(level, line);
+    }
+}
+
+/// Writes a line of a script into the server's log.
+pub fn log_line(level: LogLevel, line: &[u8]) {
+    let line = String::from_utf8_lossy(line);
+    match level {
+        LogLevel::Debug => tracing::trace!("{line}"),
+        LogLevel::Verbose => tracing::debug!("{line}"),
+        LogLevel::Notice => tracing::info!("{line}"),
+        LogLevel::Warning => tracing::warn!("{line}"),
+    }
+}
+
+impl Scripting {
+    /// The scripts of a core that knows none yet.
+    pub fn new(shared: Arc<SharedScripts>, clock: Clock) -> Scripting {
+        Scripting {
+            shared,
+            clock,
+            engine: None,
+            scripts: HashMap::new(),
+            scripts_generation: 0,
+            functions: HashMap::new(),
+            libraries_generation: 0,
+        }
+    }
+
+    /// Bytes of memory the interpreter takes.
+    pub fn memory_bytes(&self) -> usize {
+        self.engine.as_ref().map_or(0, Engine::memory_bytes)
+    }
+
+    fn engine(&mut self) -> Result<&mut Engine, Vec<u8>> {
+        match &mut self.engine {
+            Some(engine) => Ok(engine),
+            slot @ None => {
+                let engine = Engine::new().map_err(|error| ["ERR ", &error].concat().into_bytes())?;
+                Ok(slot.insert(engine))
+            }
+        }
+    }
+
+    fn refresh_scripts(&mut self) {
+        let generation = self.shared.scripts_generation();
+        if generation != self.scripts_generation || self.scripts.len() > SCRIPTS_COMPILED_MAX {
+            self.scripts.clear();
+            self.scripts_generation = generation;
+        }
+    }
+
+    fn compile(&mut self, sha: Sha, source: &[u8]) -> Result<Callee, Vec<u8>> {
+        let (flags, code) = split_script(source)?;
+        let script = self.engine()?.compile(code).map_err(|error| {
+            ["ERR Error compiling script (new function): ", &error].concat().into_bytes()
+        })?;
+        let callee = Callee { flags, script, is_function: false, name: sha.into(), misses: Rc::default() };
+        self.scripts.insert(sha, callee.clone());
+        Ok(callee)
+    }
+
+    /// The script with this source, which becomes known to all cores. The error is the reply's text.
+    pub fn source(&mut self, source: &[u8]) -> Result<Callee, Vec<u8>> {
+        let sha = sha_of(source);
+        self.refresh_scripts();
+        if let Some(callee) = self.scripts.get(&sha) {
+            return Ok(callee.clone());
+        }
+        let callee = self.compile(sha, source)?;
+        self.shared.insert(sha, &source.into(), true);
+        Ok(callee)
+    }
+
+    /// SCRIPT LOAD.
+    pub fn define(&mut self, source: &[u8]) -> Result<Sha, Vec<u8>> {
+        let sha = sha_of(source);
+        self.refresh_scripts();
+        if !self.scripts.contains_key(&sha) {
+            self.compile(sha, source)?;
+        }
+        self.shared.insert(sha, &source.into(), false);
+        Ok(sha)
+    }
+
+    /// The script with this SHA-1, in digits of either case.
+    pub fn script(&mut self, name: &[u8]) -> Result<Option<Callee>, Vec<u8>> {
+        let Ok(mut sha) = Sha::try_from(name) else { return Ok(None) };
+        sha.make_ascii_lowercase();
+        self.refresh_scripts();
+        if let Some(callee) = self.scripts.get(&sha) {
+            return Ok(Some(callee.clone()));
+        }
+        match self.shared.source(&sha) {
+            None => Ok(None),
+            Some(source) => self.compile(sha, &source).map(Some),
+        }
+    }
+
+    /// Runs a library's code and tells what it registered; `is_taken` tells names that are not to be had. Changes nothing.
+    pub fn make_library(&mut self, code: &[u8], is_taken: &dyn Fn(&[u8]) -> bool) -> Result<Library, Vec<u8>> {
+        let (name, rest) = split_library(code)?;
+        if is_taken(&name) {
+            return Err([b"ERR Library '", &name[..], b"' already exists"].concat());
+        }
+        let loaded = self.load(rest)?;
+        let mut functions: Vec<Function> = loaded.into_iter().map(|(facts, _)| facts).collect();
+        functions.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(Library { name, code: code.to_vec(), functions })
+    }
+
+    fn load(&mut self, code: &[u8]) -> Result<Vec<(Function, Script)>, Vec<u8>> {
+        let clock = self.clock.clone();
+        let deadline_ns = clock.monotonic_ns() + FUNCTION_LOAD_MS_MAX * 1_000_000;
+        self.engine()?.load_library(&mut LoadHost { clock: &clock, deadline_ns }, code)
+    }
+
+    /// The function of this name.
+    pub fn function(&mut self, name: &[u8]) -> Option<Callee> {
+        let generation = self.shared.libraries_generation();
+        if generation != self.libraries_generation {
+            self.libraries_generation = generation;
+            self.functions.clear();
+            for library in self.shared.libraries().values() {
+                let Ok((_, code)) = split_library(&library.code) else { continue };
+                match self.load(code) {
+                    Ok(functions) => self.functions.extend(functions.into_iter().map(|(facts, script)| {
+                        let name: Rc<[u8]> = facts.name.as_slice().into();
+                        let callee =
+                            Callee { flags: facts.flags, script, is_function: true, name, misses: Rc::default() };
+                        (facts.name, callee)
+                    })),
+                    Err(error) => tracing::warn!("a library that loaded before does not: {}", String::from_utf8_lossy(&error)),
+                }
+            }
+        }
+        self.functions.get(name).cloned()
+    }
+
+    /// Runs a script or function.
+    pub fn run(
+        &mut self,
+        host: &mut dyn Host,
+        callee: &Callee,
+        arguments: (&[&[u8]], &[&[u8]]),
+        reply: &mut Reply,
+    ) -> Ended {
+        let engine = match self.engine() {
+            Ok(engine) => engine,
+            Err(text) => return Ended::Failed(text, false),
+        };
+        let script = (&callee.script, &*callee.name);
+        if callee.is_function {
+            engine.run_function(host, script, arguments, reply)
+        } else {
+            engine.run_script(host, script, arguments, reply)
+        }
+    }
+
+    /// Goes on with the script that stands still.
+    pub fn resume(&mut self, host: &mut dyn Host, reply: &mut Reply) -> Ended {
+        match self.engine() {
+            Ok(engine) => engine.resume(host, reply),
+            Err(text) => Ended::Failed(text, false),
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Scripts and function libraries as all cores share them: sources, not compiled code, which every core keeps for itself.
+//!
+//! The locks are taken when a core sees a script for the first time, by SCRIPT and FUNCTION, and after those have changed
+//! something; a script that a core knows runs without them. Called by the scripting commands and the sessions.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::stdx::limits::EVAL_SCRIPTS_MAX;
+
+use super::ScriptFlags;
+
+/// SHA-1 of a script's source in lower-case hexadecimal digits.
+pub type Sha = [u8; 40];
+
+/// A function of a library, as its library registered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// What FCALL calls it.
+    pub name: Vec<u8>,
+    /// For people.
+    pub description: Option<Vec<u8>>,
+    /// What it may do.
+    pub flags: ScriptFlags,
+}
+
+/// A function library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Library {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// The source, metadata line included.
+    pub code: Vec<u8>,
+    /// In the order of their names.
+    pub functions: Vec<Function>,
+}
+
+/// All libraries, by name.
+pub type Libraries = BTreeMap<Vec<u8>, Arc<Library>>;
+
+#[derive(Default)]
+struct Scripts {
+    by_sha: HashMap<Sha, Arc<[u8]>>,
+    /// Scripts that only EVAL brought, oldest first; SCRIPT LOAD makes one stay.
+    from_eval: VecDeque<Sha>,
+    source_bytes: usize,
+}
+
+/// The script that runs on a core, as the others see it.
+#[derive(Default)]
+#[repr(align(128))]
+pub struct Running {
+    /// Unix time of its start in milliseconds; 0: none runs.
+    started_ms: AtomicI64,
+    is_function: AtomicBool,
+    has_written: AtomicBool,
+    /// It is to end: SCRIPT KILL or FUNCTION KILL.
+    kill: AtomicBool,
+    /// Name of the function, and the command that called it; set when the script has run for long.
+    what: Mutex<(Vec<u8>, Vec<Vec<u8>>)>,
+}
+
+impl Running {
+    /// A script begins on this core.
+    pub fn begin(&self, now_ms: i64, is_function: bool) {
+        self.is_function.store(is_function, Ordering::Relaxed);
+        self.has_written.store(false, Ordering::Relaxed);
+        self.kill.store(false, Ordering::Relaxed);
+        self.started_ms.store(now_ms, Ordering::Release);
+    }
+
+    /// It is over.
+    pub fn end(&self) {
+        self.started_ms.store(0, Ordering::Release);
+    }
+
+    /// It has changed data, so it cannot be killed any more.
+    pub fn wrote(&self) {
+        self.has_written.store(true, Ordering::Release);
+    }
+
+    /// Somebody wants it to end.
+    #[inline]
+    pub fn is_killed(&self) -> bool {
+        self.kill.load(Ordering::Acquire)
+    }
+
+    /// Says what runs, for FUNCTION STATS.
+    pub fn describe(&self, name: &[u8], command: Vec<Vec<u8>>) {
+        *lock(&self.what) = (name.to_vec(), command);
+    }
+
+    /// What `describe` said.
+    pub fn description(&self) -> (Vec<u8>, Vec<Vec<u8>>) {
+        lock(&self.what).clone()
+    }
+
+    /// When the running script began (unix time in milliseconds), and whether it is a function.
+    pub fn state(&self) -> Option<(i64, bool)> {
+        let started_ms = self.started_ms.load(Ordering::Acquire);
+        (started_ms != 0).then(|| (started_ms, self.is_function.load(Ordering::Relaxed)))
+    }
+}
+
+/// Why nothing was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillRefused {
+    /// No script runs.
+    NotBusy,
+    /// It has changed data.
+    HasWritten,
+    /// A script runs where a function was to be killed.
+    IsScript,
+    /// A function runs where a script was to be killed.
+    IsFunction,
+}
+
+/// See the file's head.
+pub struct SharedScripts {
+    scripts: Mutex<Scripts>,
+    /// Changes with SCRIPT FLUSH.
+    scripts_generation: AtomicU64,
+    /// Scripts dropped because EVAL brought too many.
+    pub evicted: AtomicU64,
+    libraries: Mutex<Arc<Libraries>>,
+    /// Changes with the libraries.
+    libraries_generation: AtomicU64,
+    /// What runs, per core.
+    pub running: Box<[Running]>,
+    /// A script has run for longer than `busy-reply-threshold`: since when (unix time in milliseconds), 0: none.
+    busy_cores: AtomicU64,
+    /// Bytes of memory the interpreters of all cores take.
+    pub interpreter_bytes: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change under these locks is one assignment or insertion: a panic leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl SharedScripts {
+    /// No scripts yet, on a server with so many cores.
+    pub fn new(cores: usize) -> SharedScripts {
+        SharedScripts {
+            scripts: Mutex::default(),
+            scripts_generation: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
+            libraries: Mutex::default(),
+            libraries_generation: AtomicU64::new(0),
+            running: (0..cores).map(|_| Running::default()).collect(),
+            busy_cores: AtomicU64::new(0),
+            interpreter_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Keeps a script; `from_eval`: only as long as there are not too many of these.
+    pub fn insert(&self, sha: Sha, source: &Arc<[u8]>, from_eval: bool) {
+        let mut scripts = lock(&self.scripts);
+        let scripts = &mut *scripts;
+        if !from_eval {
+            scripts.from_eval.retain(|other| *other != sha);
+        }
+        if scripts.by_sha.contains_key(&sha) {
+            return;
+        }
+        scripts.source_bytes += source.len();
+        scripts.by_sha.insert(sha, source.clone());
+        if from_eval {
+            scripts.from_eval.push_back(sha);
+            if scripts.from_eval.len() > EVAL_SCRIPTS_MAX
+                && let Some(oldest) = scripts.from_eval.pop_front()
+                && let Some(source) = scripts.by_sha.remove(&oldest)
+            {
+                scripts.source_bytes -= source.len();
+                self.evicted.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The source of a script.
+    pub fn source(&self, sha: &Sha) -> Option<Arc<[u8]>> {
+        lock(&self.scripts).by_sha.get(sha).cloned()
+    }
+
+    /// Forgets all scripts.
+    pub fn flush(&self) {
+        *lock(&self.scripts) = Scripts::default();
+        self.scripts_generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Number of scripts and the bytes of their sources.
+    pub fn scripts_len_and_bytes(&self) -> (usize, usize) {
+        let scripts = lock(&self.scripts);
+        (scripts.by_sha.len(), scripts.source_bytes)
+    }
+
+    /// Changes with SCRIPT FLUSH.
+    #[inline]
+    pub fn scripts_generation(&self) -> u64 {
+        self.scripts_generation.load(Ordering::Acquire)
+    }
+
+    /// The libraries as they are now.
+    pub fn libraries(&self) -> Arc<Libraries> {
+        lock(&self.libraries).clone()
+    }
+
+    /// Changes with the libraries.
+    #[inline]
+    pub fn libraries_generation(&self) -> u64 {
+        self.libraries_generation.load(Ordering::Acquire)
+    }
+
+    /// Changes the libraries, all or nothing: nobody else does meanwhile.
+    pub fn change_libraries<E>(&self, change: impl FnOnce(&mut Libraries) -> Result<(), E>) -> Result<(), E> {
+        let mut current = lock(&self.libraries);
+        let mut next = Libraries::clone(&current);
+        change(&mut next)?;
+        *current = Arc::new(next);
+        self.libraries_generation.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    /// SCRIPT KILL, FUNCTION KILL: asks every running script of that kind to end.
+    pub fn kill(&self, functions: bool) -> Result<(), KillRefused> {
+        let mut refused = Err(KillRefused::NotBusy);
+        for running in &self.running {
+            let Some((_, is_function)) = running.state() else { continue };
+            if running.has_written.load(Ordering::Acquire) {
+                refused = Err(KillRefused::HasWritten);
+            } else if is_function != functions {
+                refused = Err(if is_function { KillRefused::IsFunction } else { KillRefused::IsScript });
+            } else {
+                running.kill.store(true, Ordering::Release);
+                return Ok(());
+            }
+        }
+        refused
+    }
+
+    /// The script of a core runs for so long that others get BUSY.
+    pub fn set_busy(&self, core: usize, busy: bool) {
+        if busy {
+            self.busy_cores.fetch_or(1 << core, Ordering::Release);
+        } else if self.busy_cores.load(Ordering::Relaxed) & (1 << core) != 0 {
+            self.busy_cores.fetch_and(!(1 << core), Ordering::Release);
+        }
+    }
+
+    /// The script that keeps the server busy: whether it is a function.
+    #[inline]
+    pub fn busy(&self) -> Option<bool> {
+        let cores = self.busy_cores.load(Ordering::Relaxed);
+        if cores == 0 {
+            return None;
+        }
+        let (_, is_function) = self.running[cores.trailing_zeros() as usize].state()?;
+        Some(is_function)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sha(number: usize) -> Sha {
+        let mut sha = [b'0'; 40];
+        sha[..8].copy_from_slice(&(number as u64).to_le_bytes());
+        sha
+    }
+
+    #[test]
+    fn only_the_last_scripts_of_eval_stay() {
+        let shared = SharedScripts::new(1);
+        let source: Arc<[u8]> = b"return 1"[..].into();
+        for number in 0..EVAL_SCRIPTS_MAX + 2 {
+            shared.insert(sha(number), &source, true);
+            if number == 0 {
+                shared.insert(sha(0), &source, false);
+            }
+        }
+        assert!(shared.source(&sha(0)).is_some(), "SCRIPT LOAD makes it stay");
+        assert!(shared.source(&sha(1)).is_none());
+        assert_eq!(shared.evicted.load(Ordering::Relaxed), 1);
+        let (count, bytes) = shared.scripts_len_and_bytes();
+        assert_eq!((count, bytes), (EVAL_SCRIPTS_MAX + 1, (EVAL_SCRIPTS_MAX + 1) * source.len()));
+        shared.flush();
+        assert_eq!((shared.scripts_len_and_bytes(), shared.scripts_generation()), ((0, 0), 1));
+    }
+
+    #[test]
+    fn only_what_may_be_killed_is() {
+        let shared = SharedScripts::new(2);
+        assert_eq!(shared.kill(false), Err(KillRefused::NotBusy));
+        shared.running[1].begin(5, false);
+        assert_eq!(shared.kill(true), Err(KillRefused::IsScript));
+        assert!(!shared.running[1].is_killed());
+        assert_eq!(shared.kill(false), Ok(()));
+        assert!(shared.running[1].is_killed());
+        shared.running[1].begin(6, true);
+        assert!(!shared.running[1].is_killed());
+        shared.running[1].wrote();
+        assert_eq!(shared.kill(true), Err(KillRefused::HasWritten));
+        shared.running[1].end();
+        assert_eq!(shared.kill(true), Err(KillRefused::NotBusy));
+    }
+
+    #[test]
+    fn a_change_of_the_libraries_is_all_or_nothing() {
+        let shared = SharedScripts::new(1);
+        let library = Arc::new(Library { name: b"a".to_vec(), code: Vec::new(), functions: Vec::new() });
+        let failed = shared.change_libraries(|libraries| {
+            libraries.insert(b"a".to_vec(), library.clone());
+            Err("no")
+        });
+        assert_eq!((failed, shared.libraries().len(), shared.libraries_generation()), (Err("no"), 0, 0));
+        let done = shared.change_libraries(|libraries| {
+            libraries.insert(b"a".to_vec(), library.clone());
+            Ok::<(), ()>(())
+        });
+        assert_eq!((done, shared.libraries().len(), shared.libraries_generation()), (Ok(()), 1, 1));
+    }
+}

@@ -1,0 +1,335 @@
+//! What a script can reach: the commands it runs, with the boxes that are in hand, and others as it asks for their keys.
+//!
+//! A script begins with the boxes of the keys it declares. When it reaches for a key elsewhere, the box is taken from its
+//! shelf if it stands there: nothing waits while boxes are held, so nobody waits in a circle. If it does not stand there,
+//! the script is stopped (`ScriptRun::missing`), everything it wrote is taken back, and whoever runs it begins anew with the
+//! missing boxes borrowed. To be able to take back, the value of each key is kept before its first change, as long as not
+//! all boxes are in hand; before a value too large to be kept is changed, all boxes are asked for, since with all of them
+//! nothing can be missing any more. Either way the script takes effect once, as a whole, at one point in time.
+//!
+//! Called by the sessions, which own the interpreter.
+
+use crate::client::Client;
+use crate::command::args::Args;
+use crate::command::blocking::Waiting;
+use crate::command::context::{Context, Keyspaces, SessionContext};
+use crate::command::error::CommandError;
+use crate::command::keys;
+use crate::command::spec::{Flags, Run};
+use crate::command::table::{Row, TABLE};
+use crate::config::Config;
+use crate::keyspace::write::Taken;
+use crate::keyspace::Turn;
+use crate::resp::reply::{Protocol, Reply};
+use crate::runtime::clock::Clock;
+use crate::script::shared::Running;
+use crate::script::scripting::log_line;
+use crate::script::{Arguments, Host, LogLevel, Poll, Stop};
+use crate::stats::core::CoreStats;
+use crate::stats::server::ServerFacts;
+use crate::stdx::limits::{SCRIPT_UNDO_BYTES_MAX, SCRIPT_UNDO_VALUE_BYTES_MAX};
+
+use super::call;
+use super::exchange::{Exchange, bits};
+use super::route::{Route, all_shards, route};
+use super::wait;
+
+/// A key as it was before a script changed it.
+struct Undo {
+    shard: usize,
+    database: u32,
+    key: Box<[u8]>,
+    value: Option<Taken>,
+}
+
+/// What is known of a running script, from its beginning to its end; it may stand still meanwhile.
+pub struct ScriptRun {
+    /// The script's database, which SELECT changes.
+    pub database: u32,
+    /// The time does not go on while a script runs.
+    pub turn: Turn,
+    /// It may not write.
+    pub reads_only: bool,
+    /// It has called a command that writes.
+    pub has_written: bool,
+    /// The shards whose boxes it has, one bit each: those of the keys it declared, and others it reached for.
+    pub touched: u64,
+    /// It was stopped because it needs these shards, one bit each.
+    pub missing: u64,
+    /// One of its commands panicked: its client is to be closed.
+    pub panicked: bool,
+    /// All boxes are in hand.
+    has_all: bool,
+    undo: Vec<Undo>,
+    undo_bytes: usize,
+    /// The changes counted in the shards before the script changed anything there.
+    changes_before: Vec<(usize, u64)>,
+}
+
+impl ScriptRun {
+    /// A script that is about to begin in a database.
+    pub fn new(database: u32, turn: Turn, reads_only: bool) -> ScriptRun {
+        ScriptRun {
+            database,
+            turn,
+            reads_only,
+            has_written: false,
+            touched: 0,
+            missing: 0,
+            panicked: false,
+            has_all: false,
+            undo: Vec::new(),
+            undo_bytes: 0,
+            changes_before: Vec::new(),
+        }
+    }
+
+    /// Takes back all that the script has written. The boxes it wrote to are in hand.
+    pub fn take_back(&mut self, exchange: &mut Exchange) {
+        while let Some(undo) = self.undo.pop() {
+            let key = exchange.hasher.key(&undo.key);
+            let keyspace = exchange.boxes[undo.shard].as_deref_mut().expect("a box stays in hand until the script ends");
+            let mut guard = keyspace.write(undo.database, key, Turn { touch: false, ..self.turn });
+            guard.remove();
+            if let Some(value) = undo.value {
+                guard.put(value);
+            }
+        }
+        for (shard, changes) in self.changes_before.drain(..) {
+            let keyspace = exchange.boxes[shard].as_deref_mut().expect("a box stays in hand until the script ends");
+            keyspace.counters.changes = changes;
+        }
+    }
+}
+
+/// See the file's head.
+pub struct ScriptHost<'a> {
+    /// The script.
+    pub run: &'a mut ScriptRun,
+    /// The boxes in hand, and the way to others.
+    pub exchange: &'a mut Exchange,
+    /// The script's client, with the script's database selected.
+    pub client: &'a mut Client,
+    /// The parameters.
+    pub config: &'a Config,
+    /// Facts about the server and its counters.
+    pub server: &'a ServerFacts,
+    /// This core's counters.
+    pub stats: &'a CoreStats,
+    /// For commands that tell the time.
+    pub clock: &'a Clock,
+    /// What others see of the script.
+    pub running: &'a Running,
+    /// It is a function.
+    pub is_function: bool,
+    /// When it shall stand still, by the monotonic clock.
+    pub deadline_ns: u64,
+}
+
+impl ScriptHost<'_> {
+    /// Finds the row, or says why a script may not run this command.
+    fn admit(&self, args: Args<'_>) -> Result<&'static Row, (CommandError, Option<&'static Row>)> {
+        const UNKNOWN: CommandError = CommandError::Text("ERR Unknown Redis command called from script");
+        const ARITY: CommandError = CommandError::Text("ERR Wrong number of args calling Redis command from script");
+        const DENIED: CommandError = CommandError::Text("ERR This Redis command is not allowed from script");
+        const READS_ONLY: CommandError =
+            CommandError::Text("ERR Write commands are not allowed from read-only scripts.");
+        let mut row = TABLE.find(args.get(0)).ok_or((UNKNOWN, None))?;
+        if !row.subcommands.is_empty() && args.len() > 1 {
+            row = match row.subcommand(args.get(1)) {
+                Some(subcommand) => subcommand,
+                None if row.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) => row,
+                None => return Err((UNKNOWN, None)),
+            };
+        }
+        if !row.accepts(args.len()) {
+            return Err((ARITY, Some(row)));
+        }
+        let may_all = self.server.scripts_may_all.load(std::sync::atomic::Ordering::Relaxed);
+        let never = match row.command.run {
+            Run::Control(_) | Run::Transaction(_) | Run::Script(_) | Run::Container => true,
+            // These work on the interpreter that is running.
+            Run::Session(_) => row.command.group == "scripting",
+            _ => false,
+        };
+        if never || (row.flags.has(Flags::NOSCRIPT) && !may_all) {
+            return Err((DENIED, Some(row)));
+        }
+        let writes = row.flags.has(Flags::WRITE);
+        if self.run.reads_only && (writes || row.flags.has(Flags::MAY_REPLICATE)) {
+            return Err((READS_ONLY, Some(row)));
+        }
+        Ok(row)
+    }
+
+    /// Takes boxes, or notes which are missing.
+    fn take(&mut self, shards: u64) -> Result<(), Stop> {
+        for shard in bits(shards) {
+            if !self.exchange.take(shard) {
+                self.run.missing |= 1 << shard;
+            }
+        }
+        if self.run.missing != 0 {
+            return Err(Stop);
+        }
+        self.run.touched |= shards;
+        Ok(())
+    }
+
+    /// Sees to it that what the command is about to change can be taken back, or need not be.
+    fn prepare_write(&mut self, row: &'static Row, args: Args<'_>) -> Result<(), Stop> {
+        let waiters = wait::missing_for_waiters(&self.exchange.boxes, &self.exchange.hasher, None, row, args);
+        self.take(waiters)?;
+        if !self.run.has_all {
+            self.run.has_all = self.exchange.boxes.iter().all(Option::is_some);
+        }
+        if !self.run.has_all && !self.keep_values(row, args) {
+            self.take(all_shards(self.exchange.shards()))?;
+            self.run.has_all = true;
+        }
+        if !self.run.has_written {
+            self.run.has_written = true;
+            self.running.wrote();
+        }
+        Ok(())
+    }
+
+    /// Keeps the values of the command's keys as they are now; false when one is too large to be kept.
+    fn keep_values(&mut self, row: &'static Row, args: Args<'_>) -> bool {
+        let (run, exchange) = (&mut *self.run, &mut *self.exchange);
+        let mut kept = true;
+        keys::visit_keys(row.command, args, |at| {
+            let key = exchange.hasher.key(args.get(at));
+            let is_known = |undo: &Undo| undo.database == run.database && *undo.key == *key.bytes;
+            if !kept || run.undo.iter().any(is_known) {
+                return;
+            }
+            let shard = exchange.hasher.shard_of(&key);
+            let keyspace = exchange.boxes[shard].as_deref_mut().expect("taken before the command runs");
+            if run.changes_before.iter().all(|(other, _)| *other != shard) {
+                run.changes_before.push((shard, keyspace.counters.changes));
+            }
+            // A key whose time has come goes now, and stays away.
+            let entry = keyspace.peek(run.database, &key, run.turn);
+            let bytes = entry.as_ref().map_or(0, |entry| entry.memory_bytes());
+            if bytes > SCRIPT_UNDO_VALUE_BYTES_MAX || run.undo_bytes + bytes > SCRIPT_UNDO_BYTES_MAX {
+                kept = false;
+                return;
+            }
+            run.undo_bytes += bytes;
+            let value = entry.map(|entry| Taken::copy_of(&entry).with_access(Some(entry.access())));
+            run.undo.push(Undo { shard, database: run.database, key: key.bytes.into(), value });
+        });
+        kept
+    }
+
+    fn run_session_command(&mut self, row: &'static Row, args: Args<'_>, reply: &mut Reply) {
+        let Run::Session(handler) = row.command.run else { unreachable!("chosen by its row") };
+        let start = reply.position();
+        let mut context = SessionContext {
+            args,
+            reply,
+            client: self.client,
+            config: self.config,
+            server: self.server,
+            now_ms: self.run.turn.now_ms,
+            now_us: self.clock.unix_us(),
+            command: row.full_name,
+            scripting: None,
+        };
+        let result = handler(&mut context);
+        self.run.database = self.client.database;
+        let counters = &self.stats.per_command[row.id];
+        counters.calls.add(1);
+        if let Err(error) = result {
+            reply.truncate(start);
+            call::write_error(reply, &error, self.stats);
+            counters.failed.add(1);
+        }
+    }
+
+    fn run_keyed(&mut self, row: &'static Row, args: Args<'_>, route: Route, reply: &mut Reply) -> Result<(), Stop> {
+        let (shards, only, hash) = match route {
+            Route::Session => unreachable!("it has no keys"),
+            Route::Shard { shard, hash } => (1 << shard, Some(shard), hash),
+            Route::Shards(shards) => (shards, None, 0),
+        };
+        self.take(shards)?;
+        if row.flags.has(Flags::WRITE) {
+            self.prepare_write(row, args)?;
+        }
+        let mut context = Context {
+            args,
+            reply,
+            keyspaces: Keyspaces::new(&mut self.exchange.boxes, &self.exchange.hasher, only),
+            database: self.run.database,
+            turn: self.run.turn,
+            config: self.config,
+            server: self.server,
+            first_key: only.map(|_| (row.first_key, hash)).filter(|(at, _)| *at > 0),
+            command: row.full_name,
+            waiting: Waiting::Denied,
+            wait: None,
+        };
+        call::run_counted(row, &mut context, self.stats).map_err(|call::Panicked| {
+            self.run.panicked = true;
+            Stop
+        })
+    }
+
+    fn dispatch(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Stop> {
+        let row = match self.admit(args) {
+            Ok(row) => row,
+            Err((error, row)) => {
+                if let Some(row) = row {
+                    self.stats.per_command[row.id].rejected.add(1);
+                }
+                call::write_error(reply, &error, self.stats);
+                return Ok(());
+            }
+        };
+        match route(row, args, &self.exchange.hasher) {
+            Route::Session => {
+                self.run_session_command(row, args, reply);
+                Ok(())
+            }
+            route => self.run_keyed(row, args, route, reply),
+        }
+    }
+}
+
+impl Host for ScriptHost<'_> {
+    fn call(&mut self, arguments: &Arguments, protocol: Protocol, reply: &mut Reply) -> Result<(), Stop> {
+        reply.protocol = protocol;
+        // The commands of a script are its client's, but in its own protocol.
+        let own = std::mem::replace(&mut self.client.protocol, protocol);
+        let result = self.dispatch(Args::new(&arguments.buffer, &arguments.ranges, &[]), reply);
+        self.client.protocol = own;
+        result
+    }
+
+    fn may_call(&mut self, arguments: &Arguments) -> Result<bool, Stop> {
+        let args = Args::new(&arguments.buffer, &arguments.ranges, &[]);
+        let row = TABLE.find(args.get(0)).ok_or(Stop)?;
+        if !row.subcommands.is_empty() && args.len() > 1 && row.subcommand(args.get(1)).is_none() {
+            return Err(Stop);
+        }
+        // There are no access control lists yet: who may run the script may run everything.
+        Ok(true)
+    }
+
+    fn poll(&mut self) -> Poll {
+        if self.running.is_killed() {
+            return Poll::Kill(if self.is_function {
+                "Script killed by user with FUNCTION KILL..."
+            } else {
+                "Script killed by user with SCRIPT KILL..."
+            });
+        }
+        if self.clock.monotonic_ns() > self.deadline_ns { Poll::Stand } else { Poll::Continue }
+    }
+
+    fn log(&mut self, level: LogLevel, line: &[u8]) {
+        log_line(level, line);
+    }
+}
