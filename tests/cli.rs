@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use support::client::Address;
-use support::server::{Server, Target, Transport};
+use support::server::{Server, Target, Transport, skip_without_redis};
 use support::terminal::Terminal;
+use support::value::Value;
 
 const CLI: &str = env!("CARGO_BIN_EXE_ringfort-cli");
 
@@ -313,4 +314,77 @@ fn under_the_names_of_redis() {
     assert_eq!(text(&output.stdout), "PONG\n");
     let output = Command::new(&link).arg("--version").output().expect("it starts");
     assert!(text(&output.stdout).starts_with("redis-cli 7."));
+}
+
+/// A server that has publish/subscribe, MONITOR and scripts: Ringfort as soon as it has them, stock redis-server until then.
+fn server_with(command: &str) -> Option<Server> {
+    let own = server();
+    let known = matches!(own.connect().call(&["COMMAND", "INFO", command]).items()[0], Value::Array(_));
+    match known {
+        true => Some(own),
+        false if skip_without_redis() => None,
+        false => Some(Server::start_with(Target::Redis, Transport::Tcp, &[])),
+    }
+}
+
+#[test]
+fn a_subscription_at_a_terminal() {
+    let Some(server) = server_with("subscribe") else { return };
+    let port = port(&server);
+    let history = server.directory().join("history");
+    let mut terminal = at_terminal(&["-p", &port], &history);
+    let prompt = format!("127.0.0.1:{port}> ");
+    terminal.expect(&prompt);
+    terminal.enter("subscribe news sport");
+    terminal.expect("1) \"subscribe\"");
+    terminal.expect("2) \"sport\"");
+    terminal.expect("Reading messages... (press Ctrl-C to quit or any key to type command)");
+    let mut publisher = server.connect();
+    assert_eq!(publisher.call(&["PUBLISH", "news", "first"]), Value::Integer(1));
+    terminal.expect("3) \"first\"");
+    // A key brings the prompt back, the subscription goes on.
+    terminal.press("p");
+    terminal.expect("(subscribed mode)> ");
+    terminal.enter("ing");
+    terminal.expect("1) \"pong\"");
+    assert_eq!(publisher.call(&["PUBLISH", "sport", "second"]), Value::Integer(1));
+    terminal.expect("3) \"second\"");
+    terminal.press("\x03");
+    terminal.expect(&prompt);
+    terminal.enter("get nosuch");
+    terminal.expect("(nil)");
+    assert_eq!(publisher.call(&["PUBLISH", "news", "nobody"]), Value::Integer(0));
+    terminal.enter("quit");
+    assert!(terminal.end().success());
+}
+
+#[test]
+fn monitor_shows_commands_until_it_is_left() {
+    let Some(server) = server_with("monitor") else { return };
+    let port = port(&server);
+    let history = server.directory().join("history");
+    let mut terminal = at_terminal(&["-p", &port], &history);
+    terminal.expect("> ");
+    terminal.enter("monitor");
+    terminal.expect("OK");
+    server.connect().call(&["SET", "seen", "by monitor"]);
+    terminal.expect("\"SET\" \"seen\" \"by monitor\"");
+    terminal.press("\x03");
+    terminal.expect(&format!("127.0.0.1:{port}> "));
+    terminal.enter("get seen");
+    terminal.expect("\"by monitor\"");
+    terminal.press("\x04");
+    assert!(terminal.end().success());
+}
+
+#[test]
+fn scripts_from_files() {
+    let Some(server) = server_with("eval") else { return };
+    let script = server.directory().join("script.lua");
+    std::fs::write(&script, "return {KEYS[1], KEYS[2], ARGV[1], #ARGV}").expect("the folder is ours");
+    let path = script.to_str().expect("the path is text");
+    assert_eq!(said(&server, &["--eval", path, "a", "b", ",", "x", "y"]), "a\nb\nx\n2\n");
+    let output = run(&["-p", &port(&server), "--eval", "/nosuch.lua"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "Can't open file '/nosuch.lua': No such file or directory\n");
 }
