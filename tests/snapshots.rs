@@ -368,6 +368,45 @@ fn a_damaged_file_ends_the_start() {
     }
 }
 
+#[test]
+fn the_checker_says_what_is_wrong() {
+    let origin = Server::start(Target::Ringfort { shards: 1 });
+    let mut client = origin.connect();
+    fill(&mut client, true);
+    line(&mut client, "SAVE");
+    let path = origin.directory().join("dump.rdb");
+    let alias = origin.directory().join("redis-check-rdb");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ringfort"), &alias).expect("the folder is ours");
+    let check = |by_name: bool, path: &Path| {
+        let mut command = Command::new(if by_name { alias.as_path() } else { env!("CARGO_BIN_EXE_ringfort").as_ref() });
+        command.args(if by_name { &[][..] } else { &["--check-rdb"][..] }).arg(path);
+        let output = command.output().expect("it starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for by_name in [false, true] {
+        let (code, text) = check(by_name, &path);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("] Checksum OK\n") && text.contains("RDB looks OK! \\o/\n"), "{text}");
+        assert!(text.contains("[info] 2 expires\n") && text.contains("[info] 2 subexpires\n"), "{text}");
+    }
+    let file = std::fs::read(&path).expect("it was saved");
+    let mut changed = file.clone();
+    changed[file.len() - 5] ^= 1;
+    for (file, words) in [
+        (&file[..file.len() / 2], "Unexpected EOF reading RDB file\n[additional info] While doing: read-"),
+        (&changed, "RDB CRC error\n[additional info] While doing: check-sum"),
+        (b"REDIS0099", "Can't handle RDB format version 99"),
+        (b"RODIS0010", "Wrong signature trying to load DB from file"),
+        (b"REDIS0010\x1b\x01k", "Invalid object type: 27"),
+    ] {
+        std::fs::write(&path, file).expect("the folder is ours");
+        let (code, text) = check(true, &path);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains("--- RDB ERROR DETECTED ---") && text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(check(false, Path::new("/nowhere")).0, Some(1));
+}
+
 /// Loads bytes here, without a server; what was loaded is dropped again.
 fn load_here(file: &[u8], sums: bool) -> Result<LoadReport, LoadFailure> {
     let limits = LoadLimits {

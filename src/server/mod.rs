@@ -1,6 +1,7 @@
 //! Layer 9: the process. Starts the cores, accepts connections, drives each core's `Core` with sockets, and ends it all.
 
 mod acceptors;
+pub mod check_rdb;
 pub mod background;
 pub mod connection;
 pub mod listen;

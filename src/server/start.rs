@@ -62,6 +62,11 @@ pub enum ControlEvent {
 
 /// The whole life of the server process.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "--check-rdb"
+    {
+        return super::check_rdb::run(rest);
+    }
     let sources = match parse(&arguments, Versions { redis: REDIS_VERSION, own: VERSION }) {
         Request::Serve(sources) => sources,
         Request::Tell(text) => {

@@ -237,6 +237,11 @@ pub fn key_name(bytes: &[u8], version: u16) -> Option<Text<'_>> {
     reader.text().ok()
 }
 
+/// The form of the value that a key's bytes hold, if they are a key's.
+pub fn key_form(bytes: &[u8], version: u16) -> Option<Form> {
+    before_key(version, &mut Reader::new(bytes, 0)).ok().map(|(form, ..)| form)
+}
+
 /// Passes over a key's facts and value; returns its name.
 fn skip_key<'a>(version: u16, reader: &mut Reader<'a>) -> Result<Text<'a>, LoadError> {
     let (form, ..) = before_key(version, reader)?;
