@@ -37,7 +37,7 @@ pub enum ReplyMode {
 pub struct Client {
     /// Its number.
     pub id: ClientId,
-    /// The peer's address, "ip:port", "[ip]:port" or "path:0".
+    /// The peer's address, `ip:port`, `[ip]:port` or `path:0`.
     pub address: String,
     /// Our address.
     pub local_address: String,

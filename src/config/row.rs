@@ -9,7 +9,7 @@ use super::value::Value;
 /// Largest value of C's `int`, the bound of many of Redis' parameters.
 pub const INT_MAX: i64 = i32::MAX as i64;
 
-/// One parameter. Built with [`row`] and the methods below, one word per trait that is not the usual one.
+/// One parameter. Built with `row` and the methods below, one word per trait that is not the usual one.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     /// Name in the configuration file and in CONFIG, lower case.
