@@ -41,6 +41,9 @@ pub fn check(table: &[(&str, &str)]) {
     }
 }
 
+/// What `shard/record` does around a command, for its tests.
+pub type Recorder = (fn(&mut Keyspaces<'_>) -> bool, fn(&'static Row, &mut Context<'_>, bool));
+
 /// A server without cores: one client, its keyspaces all at hand.
 pub struct Harness {
     boxes: Vec<Option<Box<Keyspace>>>,
@@ -54,6 +57,8 @@ pub struct Harness {
     /// The time, Unix milliseconds. Tests move it.
     pub now_ms: i64,
     scripting: Scripting,
+    /// Records what commands do.
+    pub recorder: Option<Recorder>,
 }
 
 /// The arguments of one command as the parser hands them on: large ones in buffers of their own.
@@ -98,8 +103,14 @@ impl Harness {
             client: Client::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), START_MS),
             now_ms: START_MS,
             scripting: Scripting::new(Arc::new(SharedScripts::new(1)), Clock::simulated(START_MS * 1000).0),
+            recorder: None,
             hasher,
         }
+    }
+
+    /// All keyspaces.
+    pub fn boxes(&mut self) -> &mut [Option<Box<Keyspace>>] {
+        &mut self.boxes
     }
 
     /// Runs lines in order and compares their replies.
@@ -221,14 +232,19 @@ impl Harness {
             waiting: Waiting::Denied,
             wait: None,
         };
-        match &row.command.run {
+        let recorder = self.recorder.filter(|(before, _)| before(&mut context.keyspaces));
+        let result = match &row.command.run {
             Run::Keyed(handler)
             | Run::AllShards(handler)
             | Run::OneShard { handler, .. }
             | Run::KeyedOrAllShards { handler, .. } => handler(&mut context),
             Run::Scatter(scattered) => scatter::run_whole(scattered, &mut context),
             Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Script(_) | Run::Container => panic!("{} writes no reply here", row.full_name),
+        };
+        if let Some((_, after)) = recorder {
+            after(row, &mut context, result.is_err());
         }
+        result
     }
 
     fn session_context<'a>(&'a mut self, row: &'static Row, args: Args<'a>, reply: &'a mut Reply) -> SessionContext<'a> {

@@ -15,6 +15,7 @@ use super::free::Graveyard;
 use super::hash::{Key, KeyHasher};
 use super::hold::Holds;
 use super::snapshot::{Snapshot, Walk};
+use super::journal::Journal;
 use super::wait::Waiters;
 use super::watch::Watchers;
 use crate::value::table::Table;
@@ -144,6 +145,10 @@ pub struct Keyspace {
     pub(super) random: Random,
     /// Whether the access field keeps Redis' LFU counter instead of the time of the last use.
     pub lfu: bool,
+    /// The log is being loaded: nothing goes because its time has come.
+    pub keeps_all: bool,
+    /// What was changed and has not been given to the log.
+    pub journal: Journal,
     /// Clients that wait for keys; none as long as nobody does.
     pub waiters: Option<Box<Waiters>>,
     /// Clients that watch keys; none as long as nobody does.
@@ -169,6 +174,8 @@ impl Keyspace {
             hasher,
             random: Random::new(seed),
             lfu: false,
+            journal: Journal::default(),
+            keeps_all: false,
             waiters: None,
             watchers: None,
             functions: Vec::new(),
@@ -253,9 +260,10 @@ impl Keyspace {
     pub(super) fn find_live(&mut self, database: u32, key: &Key<'_>, turn: Turn) -> Option<EntryPointer> {
         let pointer = self.databases[database as usize].find(key)?;
         // SAFETY: just found, nobody has changed it since.
-        if unsafe { pointer.entry() }.is_expired(turn.now_ms) {
+        if unsafe { pointer.entry() }.is_expired(turn.now_ms) && !self.keeps_all {
             if !turn.keep_expired {
                 self.counters.expired_keys += 1;
+                self.journal.removed(database, key.bytes);
                 self.remove_entry(database, key.hash, pointer);
             }
             return None;
@@ -333,6 +341,8 @@ impl Keyspace {
             if !turn.keep_expired {
                 let hash = hash_of_entry(&self.hasher, at);
                 self.counters.expired_keys += 1;
+                // SAFETY: as above.
+                self.journal.removed(database, unsafe { pointer.entry() }.key());
                 self.remove_entry(database, hash, pointer);
             }
             return None;
@@ -351,6 +361,7 @@ impl Keyspace {
         let count = emptied.len();
         self.bury_or_keep(emptied);
         self.counters.changes += count as u64;
+        self.journal.changes += 1;
         if let Some(waiters) = &mut self.waiters {
             waiters.signal_all(database);
         }
@@ -372,6 +383,7 @@ impl Keyspace {
             watchers.touch_where(other, &mut is_changed);
         }
         self.databases.swap(one as usize, other as usize);
+        self.journal.changes += 1;
         if let Some(waiters) = &mut self.waiters {
             waiters.signal_all(one);
             waiters.signal_all(other);

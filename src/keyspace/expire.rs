@@ -56,6 +56,10 @@ impl Keyspace {
     pub fn expire_slice(&mut self, database: u32, now_ms: i64, due: &mut Vec<EntryPointer>) -> ExpireSlice {
         let mut slice = ExpireSlice::default();
         due.clear();
+        if self.keeps_all {
+            slice.round_done = true;
+            return slice;
+        }
         let tables = &mut self.databases[database as usize];
         tables.expire_cursor = tables.expires.scan(tables.expire_cursor, |at| {
             slice.looked_at += 1;
@@ -97,6 +101,8 @@ impl Keyspace {
     fn remove_expired(&mut self, database: u32, due: &[EntryPointer]) {
         for &pointer in due {
             let hash = hash_of_entry(&self.hasher, pointer.as_raw());
+            // SAFETY: it stands in its table until the next statement.
+            self.journal.removed(database, unsafe { pointer.entry() }.key());
             self.remove_entry(database, hash, pointer);
         }
         self.counters.expired_keys += due.len() as u64;

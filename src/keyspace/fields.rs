@@ -19,8 +19,14 @@ impl KeyWrite<'_> {
     /// Removes those of the named fields whose time has come, and the key when no other is left.
     pub fn expire_fields<'f>(&mut self, names: impl Iterator<Item = &'f [u8]>) {
         let now_ms = self.turn.now_ms;
-        let Ok(Some(hash)) = self.collection::<Hash>() else { return };
-        let count = names.filter(|name| hash.expire_field(name, now_ms)).count();
+        let mut count = 0;
+        for name in names {
+            let Ok(Some(hash)) = self.collection::<Hash>() else { return };
+            if hash.expire_field(name, now_ms) {
+                self.keyspace.journal.removed_field(self.database, self.key.bytes, name);
+                count += 1;
+            }
+        }
         self.count_expired_fields(count);
         self.remove_if_empty::<Hash>();
     }
@@ -28,8 +34,11 @@ impl KeyWrite<'_> {
     /// Removes up to `max` fields whose time has come, and the key when no other is left.
     pub fn expire_due_fields(&mut self, max: usize) {
         let now_ms = self.turn.now_ms;
-        let Ok(Some(hash)) = self.collection::<Hash>() else { return };
-        let count = hash.expire(now_ms, max, |_| {});
+        let Some(pointer) = &mut self.pointer else { return };
+        let Some(hash) = pointer.boxed_mut().and_then(Hash::of_mut) else { return };
+        let (journal, database, key) = (&mut self.keyspace.journal, self.database, self.key.bytes);
+        let count = hash.expire(now_ms, max, |field| journal.removed_field(database, key, field));
+        self.may_have_field_times = true;
         self.count_expired_fields(count);
         self.remove_if_empty::<Hash>();
     }
@@ -75,6 +84,10 @@ impl Keyspace {
     pub fn expire_fields_slice(&mut self, database: u32, now_ms: i64, due: &mut Vec<EntryPointer>) -> ExpireSlice {
         let mut slice = ExpireSlice::default();
         due.clear();
+        if self.keeps_all {
+            slice.round_done = true;
+            return slice;
+        }
         let tables = &mut self.databases[database as usize];
         let begin = tables.field_expire_cursor;
         tables.field_expire_cursor = tables.field_expires.scan(begin, |at| {
@@ -106,8 +119,11 @@ impl Keyspace {
             let key_hash = hash_of_entry(&self.hasher, pointer.as_raw());
             self.write_early(database, key_hash, pointer);
         }
+        let copy = pointer;
+        // SAFETY: it stands in its table; the key lies in the entry, the hash that is changed below has a box of its own.
+        let key = unsafe { copy.entry() }.key();
         let Some(hash) = pointer.boxed_mut().and_then(Hash::of_mut) else { return 0 };
-        let removed = hash.expire(now_ms, max, |_| {});
+        let removed = hash.expire(now_ms, max, |field| self.journal.removed_field(database, key, field));
         let (is_empty, has_times) = (hash.is_empty(), hash.first_time().is_some());
         if is_empty || !has_times {
             let key_hash = hash_of_entry(&self.hasher, pointer.as_raw());

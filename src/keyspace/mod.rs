@@ -12,6 +12,8 @@ pub mod free;
 pub mod hash;
 pub mod hold;
 pub mod snapshot;
+pub mod journal;
+pub mod records;
 pub mod wait;
 pub mod watch;
 pub mod write;

@@ -38,7 +38,7 @@ pub struct KeyWrite<'k> {
     /// Changed, besides what is counted.
     changed_uncounted: bool,
     /// What stands at the key may have got or lost elements that expire, so the index must be looked at.
-    may_have_field_times: bool,
+    pub(super) may_have_field_times: bool,
 }
 
 impl Keyspace {
@@ -269,6 +269,45 @@ impl KeyWrite<'_> {
         self.changed_uncounted = true;
     }
 
+    /// Changes are recorded: `effect` is of use.
+    #[inline]
+    pub fn is_recorded(&self) -> bool {
+        self.keyspace.journal.is_on()
+    }
+
+    /// The key's name.
+    pub fn name(&self) -> &[u8] {
+        self.key.bytes
+    }
+
+    /// What the log is told instead of the command that runs: the name of another one, which gets this key and these
+    /// arguments. For what depends on the clock, on chance, or on who was served; several are recorded as one.
+    pub fn effect(&mut self, name: &str, words: &[&[u8]]) {
+        self.effect_of(name, words.len(), words.iter().copied());
+    }
+
+    /// As `effect` for a command whose name is more than one word.
+    pub fn effect_words(&mut self, names: &[&[u8]], words: &[&[u8]]) {
+        if self.is_recorded() {
+            let Keyspace { journal, .. } = &mut *self.keyspace;
+            let all = names.iter().copied().chain([self.key.bytes]).chain(words.iter().copied());
+            journal.effects.push(self.database, names.len() + 1 + words.len(), all);
+        }
+    }
+
+    /// As `effect`, with a number behind the key.
+    pub fn effect_number(&mut self, name: &str, number: i64) {
+        self.effect(name, &[number::format_i64(&mut [0; number::INTEGER_TEXT_BYTES_MAX], number)]);
+    }
+
+    /// As `effect`, for arguments that are not at hand together; `len` of them.
+    pub fn effect_of<'w>(&mut self, name: &str, len: usize, words: impl Iterator<Item = &'w [u8]>) {
+        if self.is_recorded() {
+            let Keyspace { journal, .. } = &mut *self.keyspace;
+            journal.effects.push_behind(self.database, &[name.as_bytes(), self.key.bytes], len, words);
+        }
+    }
+
     /// Removes the key if its collection has no element left; it counts as part of the change that emptied it.
     pub fn remove_if_empty<T: Collection>(&mut self) -> bool {
         let is_empty = matches!(self.collection::<T>(), Ok(Some(collection)) if collection.is_empty());
@@ -417,6 +456,7 @@ impl Drop for KeyWrite<'_> {
             self.index_fields();
         }
         if self.changes > 0 || self.changed_uncounted {
+            self.keyspace.journal.changes += 1;
             self.keyspace.report(self.database, self.key.bytes);
         }
     }

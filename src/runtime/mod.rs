@@ -23,6 +23,7 @@ pub mod cpu;
 pub mod doorbell;
 pub mod flag;
 pub mod helper;
+pub mod log_marks;
 pub mod net;
 pub mod notify;
 pub mod open_files;

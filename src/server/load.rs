@@ -19,13 +19,18 @@ use crate::config::Config;
 use crate::keyspace::{KeyHasher, Keyspace};
 use crate::persist::rdb::chunks::{Chunk, ChunkReader, KeySpan, LoadFailure};
 use crate::persist::rdb::load::{LoadOptions, LoadReport, insert, shard_of};
+use crate::persist::aof::files::{FilesError, LogFiles, part_name};
 use crate::persist::rdb::output::SaveOptions;
+use crate::persist::rdb::save::save;
 use crate::runtime::process::hold_thread_us;
 use crate::runtime::shelf::PutResult;
 use crate::shard::exchange::Meeting;
+use crate::shard::log::orders::{LogOrders, Order};
 use crate::stats::persistence::SaveFacts;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{RDB_CHUNKS_QUEUED_MAX, SHELF_SPINS};
+
+use super::replay::{self, Replay};
 
 /// Time between two lines about the progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -192,9 +197,63 @@ pub struct Loading {
     pub server: Arc<ServerFacts>,
     /// Unix time in milliseconds.
     pub now_ms: i64,
+    /// The append-only log.
+    pub log: LogOrders,
 }
 
 impl Loading {
+    /// Loads what the append-only log says, and opens it for what comes. What went wrong has been logged.
+    fn start_log(&self, options: LoadOptions) -> Result<(), replay::Failed> {
+        let started = Instant::now();
+        let mut files = match LogFiles::find(&self.config) {
+            Ok(files) => files,
+            Err(FilesError::Io(error)) => return Err(error.into()),
+            Err(FilesError::Manifest(error)) => {
+                tracing::warn!("*** FATAL AOF MANIFEST FILE ERROR ***");
+                if let Some((number, line)) = &error.line {
+                    tracing::warn!("Reading the manifest file, at line {number}");
+                    tracing::warn!(">>> '{line}'");
+                }
+                tracing::warn!("{}", error.reason);
+                return Err(replay::Failed);
+            }
+        };
+        files.adopt_old_file(&self.config.directory())?;
+        let was_empty = files.manifest.is_empty();
+        let replay = Replay {
+            meeting: &self.meeting,
+            hasher: &self.hasher,
+            config: &self.config,
+            server: &self.server,
+            now_ms: self.now_ms,
+            options: LoadOptions { drops_expired: false, ..options },
+        };
+        let (base_bytes, any) = replay.run(&files)?;
+        if any {
+            tracing::info!("DB loaded from append only file: {:.3} seconds", started.elapsed().as_secs_f64());
+        }
+        files.make_folder()?;
+        if was_empty {
+            let base = files.manifest.next_base(&files.name, "rdb");
+            let options = SaveOptions::new(&self.config, false, self.now_ms).for_log_base(files.path_of(&base));
+            save(&[&Keyspace::new(1, self.hasher.clone(), 0)], &options)?;
+            tracing::info!("Creating AOF base file {} on server start", part_name(&base));
+            files.manifest.set_base(base, 0);
+        }
+        let is_new = files.open_last()?;
+        let verb = if is_new { "Creating" } else { "Opening" };
+        let last = files.manifest.increments.last().map(part_name).unwrap_or_default();
+        tracing::info!("{verb} AOF incr file {last} on server start");
+        self.server.log.base_bytes.store(if any { base_bytes } else { files.bytes() }, Ordering::Relaxed);
+        self.log.send(Order::Open(Box::new(files)));
+        let marks = &self.log.meeting().marks;
+        for shard in 0..self.hasher.shards() {
+            with_box(&self.meeting, shard, |keyspace| keyspace.journal.switch(Some(marks.clone())));
+        }
+        self.server.log.enabled.store(true, Ordering::Release);
+        Ok(())
+    }
+
     /// Loads what is there to load. False when that cannot be done whole, which has been logged.
     pub fn run(&self) -> bool {
         let saves = &*self.server.saves;
@@ -202,6 +261,9 @@ impl Loading {
         let lfu = self.server.lfu_policy.load(Ordering::Relaxed);
         (0..self.hasher.shards()).for_each(|shard| with_box(&self.meeting, shard, |keyspace| keyspace.lfu = lfu));
         let options = LoadOptions::new(&self.config, load_limits(&self.config, &self.server), self.now_ms);
+        if self.config.get_bool(crate::param!("appendonly")) {
+            return self.start_log(options).is_ok();
+        }
         let path = SaveOptions::new(&self.config, false, self.now_ms).path;
         match load_file(&path, &self.meeting, &self.hasher, &options, saves) {
             Ok(None) => true,

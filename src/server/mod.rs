@@ -8,6 +8,8 @@ pub mod listen;
 pub mod load;
 pub mod log;
 pub mod shutdown;
+pub mod log_writer;
+pub mod replay;
 pub mod simulated;
 pub mod start;
 pub mod supervisor;

@@ -16,6 +16,7 @@ use crate::command::request::Shutdown;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
 use crate::persist::rdb::output::SaveOptions;
+use crate::shard::log::orders::LogOrders;
 use crate::shard::message::Message;
 use crate::stats::persistence::{SaveFacts, SaveKind};
 use crate::stats::server::ServerFacts;
@@ -45,6 +46,8 @@ pub struct Control<'a> {
     pub doors: [(&'static str, bool); 2],
     /// Who wants to know.
     pub supervisor: &'a Supervisor,
+    /// The append-only log.
+    pub log: LogOrders,
     /// A signal that waits until DEBUG PAUSE-CRON lets it through.
     pub put_off: Option<i32>,
 }
@@ -212,6 +215,12 @@ impl Control<'_> {
             if let Ok(ControlEvent::Signal(SIGINT)) = self.inbox.recv_timeout(Duration::from_millis(2)) {
                 tracing::warn!("You insist... exiting now.");
                 return 1;
+            }
+        }
+        if self.server.log.enabled.load(Ordering::Relaxed) {
+            tracing::info!("Calling fsync() on the AOF file.");
+            if let Err(error) = self.log.flush() {
+                tracing::warn!("Fail to fsync the AOF file: {error}.");
             }
         }
         0

@@ -18,11 +18,14 @@ use crate::keyspace::{KeyHasher, Keyspace};
 use crate::runtime::clock::Clock;
 use crate::runtime::cpu;
 use crate::runtime::doorbell::Doorbell;
+use crate::runtime::log_marks::LogMarks;
 use crate::runtime::driver::{self, DriverChoice, DriverKind};
 use crate::runtime::ring::{Receiver, Sender, ring};
 use crate::runtime::shelf::Shelf;
 use crate::session::core::Core;
 use crate::shard::exchange::{Exchange, Meeting};
+use crate::shard::log::link::{LogLink, LogMeeting, link};
+use crate::shard::log::orders::LogOrders;
 use crate::shard::message::Message;
 use crate::stats::persistence::SaveFacts;
 use crate::script::shared::SharedScripts;
@@ -36,6 +39,7 @@ use super::background;
 use super::listen::{Listeners, Outside};
 use super::load::Loading;
 use super::log::Log;
+use super::log_writer::{self, LogParts};
 use super::shutdown::Control;
 use super::supervisor::Supervisor;
 use super::worker::{DoorbellTask, Worker};
@@ -151,6 +155,7 @@ fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Re
     let plan = Plan::new(config, config_file, driver, supervisor.name(), events.clone())?;
     let (server, stopped, config) = (plan.server.clone(), plan.stopped.clone(), plan.config.clone());
     let loading = plan.loading();
+    let log_orders = plan.log.clone();
     let outside = Arc::new(plan.start_cores(driver)?);
     let acceptors = Acceptors::start(listeners, outside.clone())?;
     config.apply_with(Box::new(move |config, changed| {
@@ -164,7 +169,7 @@ fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Re
     start_loading(loading, events)?;
     let doors = [("tcp", listens_on_tcp), ("unix", unix_path.is_some())];
     let put_off = None;
-    let code = Control { inbox, outside, server: server.clone(), config, stopped, doors, supervisor, put_off }.run();
+    let code = Control { inbox, outside, server: server.clone(), config, stopped, doors, supervisor, put_off, log: log_orders }.run();
     for (what, path) in [("unix socket", unix_path), ("pid", pidfile)] {
         if let Some(path) = path {
             tracing::info!("Removing the {what} file.");
@@ -189,6 +194,9 @@ struct Plan {
     clock: Clock,
     events: mpsc::Sender<ControlEvent>,
     stopped: Arc<AtomicUsize>,
+    /// Each core's way to the log.
+    log_links: Vec<LogLink>,
+    log: LogOrders,
 }
 
 impl Plan {
@@ -222,10 +230,23 @@ impl Plan {
                 .collect(),
             doorbells: (0..shards).map(|_| Doorbell::new()).collect::<io::Result<_>>()?,
         };
+        let (server, config, meeting) = (Arc::new(server), Arc::new(SharedConfig::new(config)), Arc::new(meeting));
+        let log_meeting = Arc::new(LogMeeting { marks: Arc::new(LogMarks::new(shards)), doorbell: Doorbell::new()? });
+        let (log_links, ends) = (0..shards).map(|_| link(log_meeting.clone())).unzip();
+        let log = log_writer::start(LogParts {
+            meeting: log_meeting,
+            cores: meeting.clone(),
+            ends,
+            config: config.clone(),
+            facts: server.log.clone(),
+            saves: server.saves.clone(),
+        })?;
         Ok(Plan {
-            server: Arc::new(server),
-            config: Arc::new(SharedConfig::new(config)),
-            meeting: Arc::new(meeting),
+            log_links,
+            log,
+            server,
+            config,
+            meeting,
             hasher,
             clock,
             events,
@@ -244,6 +265,7 @@ impl Plan {
             config: self.config.current(),
             server: self.server.clone(),
             now_ms,
+            log: self.log.clone(),
         }
     }
 
@@ -251,8 +273,10 @@ impl Plan {
     fn start_cores(self, driver: DriverKind) -> io::Result<Outside> {
         let (rings, outside) = lay_rings(self.server.cores.len(), RING_SLOTS);
         let scripts = Arc::new(SharedScripts::new(self.server.cores.len()));
-        for (id, (senders, receivers)) in rings.into_iter().enumerate() {
-            let exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
+        for (id, ((senders, receivers), log_link)) in rings.into_iter().zip(self.log_links).enumerate() {
+            let mut exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
+            exchange.log = Some(log_link);
+            let log = self.log.clone();
             let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone(), scripts.clone());
             let worker_parts = (self.events.clone(), self.stopped.clone());
             let pin = pin_of(&self.config.current(), id);
@@ -263,7 +287,8 @@ impl Plan {
                 }
                 let result = driver::run(driver, async move {
                     let doorbell = DoorbellTask::new(exchange.doorbell())?;
-                    let core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2, core_parts.3);
+                    let mut core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2, core_parts.3);
+                    core.log = Some(log);
                     Worker::new(core, worker_parts.0, worker_parts.1).run(doorbell).await;
                     io::Result::Ok(())
                 });
@@ -348,9 +373,6 @@ fn greet(config: &Config, config_file: &str, warnings: &[String]) {
         config.get_i64(crate::param!("port")),
         std::process::id()
     );
-    if config.get_bool(crate::param!("appendonly")) {
-        tracing::warn!("WARNING This version writes no log: 'appendonly' is accepted but nothing is written to it.");
-    }
 }
 
 /// Raises the limit of open descriptors to what `maxclients` needs, or lowers `maxclients` to what is to be had.

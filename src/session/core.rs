@@ -20,6 +20,7 @@ use crate::script::scripting::Scripting;
 use crate::script::shared::SharedScripts;
 use crate::shard::batch::Batch;
 use crate::shard::exchange::Exchange;
+use crate::shard::log::orders::LogOrders;
 use crate::shard::message::{Connection, Message};
 use crate::stats::core::CoreStats;
 use crate::stats::server::ServerFacts;
@@ -74,6 +75,8 @@ pub struct Core {
     pub woken: Vec<SessionKey>,
     /// Connections and orders from outside, for whoever drives the core.
     pub orders: VecDeque<Message>,
+    /// The way to the log's thread, if there is one.
+    pub log: Option<LogOrders>,
     pub(super) config: Arc<Config>,
     pub(super) shared_config: Arc<SharedConfig>,
     pub(super) clock: Clock,
@@ -133,6 +136,7 @@ impl Core {
             misses_max: MISSES_MAX,
             woken: Vec::new(),
             orders: VecDeque::new(),
+            log: None,
             config: shared_config.current(),
             shared_config,
             clock,

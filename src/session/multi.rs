@@ -8,6 +8,7 @@ use crate::command::spec::{Flags, Merge, Run, Scatter, Step};
 use crate::command::table::Row;
 use crate::keyspace::Keyspace;
 use crate::keyspace::hold::HoldId;
+use crate::keyspace::journal::Joint;
 use crate::resp::reply::Reply;
 use crate::shard::batch::{Batch, Outcome, Phase};
 use crate::shard::call;
@@ -359,8 +360,14 @@ impl Core {
         if writes && !refused && !exists {
             scattering.awaited = scattering.returned.len();
             scattering.second_phase = true;
+            let joint = self.exchange.log.as_ref().map(|log| Joint {
+                ticket: log.marks().take_ticket(),
+                shards: scattering.shards,
+                is_sign: false,
+            });
             for mut batch in scattering.returned.drain(..) {
                 batch.phase = Phase::Apply;
+                batch.joint = joint;
                 let shard = batch.shard as usize;
                 self.exchange.send(shard, Message::Batch(batch));
             }

@@ -17,6 +17,7 @@ use crate::script::engine::Ended;
 use crate::script::scripting::Callee;
 use crate::shard::call;
 use crate::shard::exchange::bits;
+use crate::shard::record;
 use crate::shard::route::{all_shards, route, Route};
 use crate::shard::script::{ScriptHost, ScriptRun};
 use crate::stdx::limits::{SCRIPT_MISSES_MAX, SCRIPT_SLICE_FIRST_MS, SCRIPT_SLICE_MS};
@@ -164,6 +165,9 @@ impl Core {
         let arguments: Vec<&[u8]> = args.iter_from(3).collect();
         let (keys, values) = arguments.split_at(keys);
         self.scripting.shared.running[self.id].begin(now_ms, call == ScriptCall::Function);
+        if !session.in_exec {
+            record::begin_unit(&mut self.exchange.boxes, declared);
+        }
         let slice_ms = if stands { SCRIPT_SLICE_FIRST_MS } else { u64::MAX };
         let slice = self.run_slice(Some(session), &mut run, &caller, Some((keys, values)), slice_ms);
         match slice {
@@ -278,6 +282,7 @@ impl Core {
         let is_missing = matches!(slice, Slice::Missing(_)) && !run.panicked;
         if is_missing {
             run.take_back(&mut self.exchange);
+            record::forget_unit(&mut self.exchange.boxes);
             caller.callee.missed();
             if let Some(session) = session {
                 session.client.reply_mode = caller.reply_mode;
@@ -291,6 +296,7 @@ impl Core {
             caller.callee.kept_to_its_keys();
         }
         if session.is_none_or(|session| !session.in_exec) {
+            record::end_unit(&mut self.exchange.boxes);
             self.serve_waiters(caller.now_ms);
         }
         Slice::Ended

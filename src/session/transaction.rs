@@ -17,6 +17,7 @@ use crate::runtime::flag::Flag;
 use crate::shard::batch::Batch;
 use crate::shard::call;
 use crate::shard::route::{Route, all_shards, route};
+use crate::shard::record;
 use crate::shard::wait;
 use crate::stdx::limits::WATCHED_KEYS_MAX;
 
@@ -278,11 +279,14 @@ impl Core {
             session.reply().array(transaction.queue.len());
         }
         session.in_exec = true;
+        let all = all_shards(self.exchange.shards());
+        record::begin_unit(&mut self.exchange.boxes, all);
         let started_ns = self.clock.monotonic_ns();
         for index in 0..transaction.queue.len() {
             self.run_queued(session, &transaction.queue, index, now_ms, discard);
         }
         self.spent_queued(&transaction.queue, self.clock.monotonic_ns() - started_ns);
+        record::end_unit(&mut self.exchange.boxes);
         session.in_exec = false;
         debug_assert!(!discard || session.reply().position() == start || !session.segments.is_empty());
         if session.segments.iter().any(|segment| matches!(segment, Segment::Awaited(_))) {

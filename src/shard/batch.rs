@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::command::args::Args;
 use crate::command::table::Row;
 use crate::keyspace::hold::HoldId;
+use crate::keyspace::journal::Joint;
 use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::ArgRange;
 use crate::stdx::limits::{BATCH_BYTES_KEPT_MAX, BATCH_COMMANDS_MAX, BATCH_BYTES_MAX};
@@ -65,6 +66,10 @@ pub struct Batch {
     pub phase: Phase,
     /// Names the scattered command in phases other than `Run`.
     pub hold: HoldId,
+    /// Phase `Apply` of a command that is recorded: its place among what concerns several shards.
+    pub joint: Option<Joint>,
+    /// When it came back: the shard's chunks that its replies depend on.
+    pub chunks: u64,
     /// What came of it.
     pub outcome: Outcome,
     /// Replies of all commands, one after the other.
@@ -92,6 +97,8 @@ impl Batch {
             session: 0,
             phase: Phase::Run,
             hold: HoldId { core: 0, operation: 0 },
+            joint: None,
+            chunks: 0,
             outcome: Outcome::Done,
             reply: Reply::new(Protocol::Resp2),
             sum: 0,
@@ -109,6 +116,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.phase = Phase::Run;
         self.outcome = Outcome::Done;
+        (self.joint, self.chunks) = (None, 0);
         self.sum = 0;
         self.spent_ns = 0;
         self.next = 0;

@@ -12,7 +12,7 @@ use crate::command::spec::Run;
 use crate::command::table::Row;
 use crate::stats::core::CoreStats;
 
-use super::wait;
+use super::{record, wait};
 
 /// A handler panicked: an error of ours. The client that sent the command is closed.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub fn call(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> 
 #[inline]
 pub fn run_counted(row: &'static Row, context: &mut Context<'_>, stats: &CoreStats) -> Result<(), Panicked> {
     let start = context.reply.position();
+    let records = record::before(&mut context.keyspaces);
     let result = match catch_unwind(AssertUnwindSafe(|| run(row, context))) {
         Ok(result) => result,
         Err(_) => {
@@ -38,6 +39,9 @@ pub fn run_counted(row: &'static Row, context: &mut Context<'_>, stats: &CoreSta
             return Err(Panicked);
         }
     };
+    if records {
+        record::after(row, context, result.is_err());
+    }
     if context.wait.is_some() {
         // Counted when it is answered.
         return Ok(());

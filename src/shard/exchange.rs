@@ -15,6 +15,7 @@ use crate::stdx::limits::{BATCHES_KEPT_MAX, OVERFLOW_MESSAGES_MAX, SHELF_SPINS};
 
 use super::batch::Batch;
 use super::home::Home;
+use super::log::link::LogLink;
 use super::message::Message;
 
 /// What all cores share: where boxes stand, and how to wake each other.
@@ -66,6 +67,8 @@ pub struct Exchange {
     overflow_len: usize,
     to_self: VecDeque<Message>,
     spare_batches: Vec<Box<Batch>>,
+    /// The way to the log.
+    pub log: Option<LogLink>,
     missed: u64,
 }
 
@@ -92,6 +95,7 @@ impl Exchange {
             overflow_len: 0,
             to_self: VecDeque::new(),
             spare_batches: Vec::new(),
+            log: None,
             missed: 0,
         }
     }
@@ -154,18 +158,36 @@ impl Exchange {
                 self.put(shard, keyspace);
             }
         }
+        self.flush_log();
     }
 
     pub(super) fn put(&mut self, shard: usize, mut keyspace: Box<Keyspace>) {
-        self.send_served(shard, &mut keyspace);
+        self.leave_hand(shard, &mut keyspace);
         if self.meeting.shelves[shard].put(keyspace) == PutResult::Wanted {
             self.meeting.doorbells[shard].ring_if_parked();
         }
     }
 
+    /// What must be done before a box leaves the hand.
+    #[inline]
+    pub(super) fn leave_hand(&mut self, shard: usize, keyspace: &mut Keyspace) {
+        self.send_served(shard, keyspace);
+        if let Some(log) = &mut self.log {
+            log.ship(shard, &mut keyspace.journal);
+        }
+    }
+
+    /// The changes of the boxes that left the hand go to the log.
+    #[inline]
+    pub fn flush_log(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.flush();
+        }
+    }
+
     /// Clients that were served while the box was in hand get their replies. Must be done before it leaves the hand.
     #[inline]
-    pub(super) fn send_served(&mut self, shard: usize, keyspace: &mut Keyspace) {
+    fn send_served(&mut self, shard: usize, keyspace: &mut Keyspace) {
         let Some(waiters) = &mut keyspace.waiters else { return };
         debug_assert!(!waiters.has_ready(), "whoever writes serves");
         for served in std::mem::take(&mut waiters.served) {
@@ -215,7 +237,7 @@ impl Exchange {
 
     /// So much is queued beyond the rings that sessions must not be read for now.
     pub fn is_congested(&self) -> bool {
-        self.overflow_len >= OVERFLOW_MESSAGES_MAX
+        self.overflow_len >= OVERFLOW_MESSAGES_MAX || self.log.as_ref().is_some_and(LogLink::is_congested)
     }
 
     /// Moves what did not fit before into the rings.
@@ -253,6 +275,7 @@ impl Exchange {
             || self.receivers.iter_mut().any(|ring| !ring.is_empty())
             || (self.home.wants_box() && shelf.has_box())
             || (self.overflow_len > 0 && self.overflow_has_room())
+            || self.log.as_ref().is_some_and(LogLink::can_leave)
     }
 
     /// What is not done or not put away. For tests and the simulation.
@@ -261,6 +284,7 @@ impl Exchange {
             (self.has_work(), "work for its pump"),
             (self.boxes.iter().any(Option::is_some), "a box in hand"),
             (self.overflow_len > 0, "messages beyond a ring"),
+            (self.log.as_ref().is_some_and(LogLink::is_waiting), "changes beyond the ring to the log"),
             (self.missed != 0, "a turn that did not end"),
         ]
         .into_iter()
@@ -325,6 +349,7 @@ impl Exchange {
         if self.overflow_len > 0 {
             self.drain_overflow();
         }
+        self.flush_log();
     }
 
     /// Wakes the cores that have more for us than their rings held.
@@ -350,7 +375,7 @@ impl Exchange {
     pub fn return_borrowed(&mut self, shards: u64) {
         for shard in bits(shards) {
             let mut keyspace = self.boxes[shard].take().expect("borrowed boxes are in hand while the command runs");
-            self.send_served(shard, &mut keyspace);
+            self.leave_hand(shard, &mut keyspace);
             self.send(shard, Message::Returned(keyspace));
         }
     }

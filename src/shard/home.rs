@@ -25,7 +25,7 @@ use super::batch::{Batch, BatchCommand, Outcome, Phase};
 use super::call;
 use super::exchange::{Event, Exchange};
 use super::message::Message;
-use super::wait;
+use super::{record, wait};
 
 /// What running commands takes besides the data.
 pub struct Runner<'a> {
@@ -217,16 +217,24 @@ impl Exchange {
 
     fn lend(&mut self, to: u16) {
         let mut keyspace = self.boxes[self.core].take().expect("the home side works with its box in hand");
-        self.send_served(self.core, &mut keyspace);
+        self.leave_hand(self.core, &mut keyspace);
         self.home.loans_queued -= 1;
         self.home.lent = true;
         self.send(to as usize, Message::Lent { keyspace, shard: self.core as u16 });
     }
 
+    /// A batch goes back to its core, with what its replies depend on.
+    fn send_back(&mut self, mut batch: Box<Batch>) {
+        if let Some(keyspace) = &self.boxes[self.core] {
+            batch.chunks = keyspace.journal.chunks();
+        }
+        self.send(batch.from as usize, Message::BatchDone(batch));
+    }
+
     fn serve(&mut self, mut batch: Box<Batch>, runner: &Runner<'_>) {
         if batch.phase == Phase::Hold {
             self.first_phase(&mut batch, runner);
-            self.send(batch.from as usize, Message::BatchDone(batch));
+            self.send_back(batch);
             return;
         }
         if self.home.is_behind(&batch) {
@@ -234,7 +242,7 @@ impl Exchange {
             return;
         }
         match self.run_batch(&mut batch, runner) {
-            BatchEnd::Done => self.send(batch.from as usize, Message::BatchDone(batch)),
+            BatchEnd::Done => self.send_back(batch),
             BatchEnd::Held => self.home.suspended.push(batch),
             BatchEnd::Needs(shards) => {
                 self.home.away.push((batch.from, batch.session));
@@ -259,7 +267,7 @@ impl Exchange {
                 self.home.queue.push_front(Work::Batch(other));
             }
         }
-        self.send(batch.from as usize, Message::BatchDone(batch));
+        self.send_back(batch);
         None
     }
 
@@ -380,9 +388,12 @@ impl Exchange {
                     unreachable!("only scattered commands have a second phase")
                 };
                 batch.sum = 0;
+                record::before_part(&mut self.own().journal);
                 self.run_items(&mut batch, runner, part);
+                let database = batch.command(0).database;
+                record::after_part(&mut self.own().journal, batch.joint, database, batch.args(0));
                 self.own().holds.release(batch.hold);
-                self.send(batch.from as usize, Message::BatchDone(batch));
+                self.send_back(batch);
             }
         }
         // Whoever waited for these keys goes on before anything else is looked at, in the order of arrival.

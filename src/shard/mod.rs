@@ -15,4 +15,6 @@ pub mod home;
 pub mod message;
 pub mod route;
 pub mod script;
+pub mod log;
+pub mod record;
 pub mod wait;

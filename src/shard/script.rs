@@ -30,6 +30,7 @@ use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{SCRIPT_UNDO_BYTES_MAX, SCRIPT_UNDO_VALUE_BYTES_MAX};
 
 use super::call;
+use super::record;
 use super::exchange::{Exchange, bits};
 use super::route::{Route, all_shards, route};
 use super::wait;
@@ -173,6 +174,7 @@ impl ScriptHost<'_> {
             return Err(Stop);
         }
         self.run.touched |= shards;
+        record::join_unit(&mut self.exchange.boxes, shards);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 pub mod core;
 pub mod latency;
+pub mod log;
 pub mod memory;
 pub mod persistence;
 pub mod server;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use super::core::CoreStats;
+use super::log::LogFacts;
 use super::persistence::SaveFacts;
 
 /// The version of Redis whose semantics we follow; clients look at it to decide what they may use.
@@ -104,6 +105,8 @@ pub struct ServerFacts {
     pub samples: Samples,
     /// Loading and saving; shared with the threads that write files.
     pub saves: Arc<SaveFacts>,
+    /// The append-only log.
+    pub log: Arc<LogFacts>,
 }
 
 impl ServerFacts {
@@ -137,6 +140,7 @@ impl ServerFacts {
             memory_startup_bytes: AtomicUsize::new(0),
             samples: Samples::default(),
             saves: Arc::new(SaveFacts::new(started_ms)),
+            log: Arc::default(),
         }
     }
 

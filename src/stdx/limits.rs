@@ -270,3 +270,20 @@ pub const SCRIPT_INTERRUPTS_PER_POLL: u32 = 1024;
 
 /// Milliseconds that the code of a library may run while it is loaded (as in Redis). Beyond: FUNCTION LOAD fails.
 pub const FUNCTION_LOAD_MS_MAX: u64 = 500;
+/// Buffer that a box's journal, and a shipment on its way to the log, keep when they are emptied, in bytes.
+pub const JOURNAL_BYTES_KEPT_MAX: usize = 64 * 1024;
+
+/// Shipments on their way from one core to the log. Beyond: they become one, which grows until the log has room.
+pub const LOG_RING_SLOTS: usize = 256;
+
+/// Bytes given to the log that are not in its file yet. Beyond: sessions are not read until the log has caught up.
+pub const LOG_WAITING_BYTES_MAX: u64 = 256 << 20;
+
+/// Bytes the log puts in order before it writes them.
+pub const LOG_BYTES_PER_WRITE_MAX: usize = 16 << 20;
+
+/// Bytes of a log file read at a time when it is loaded.
+pub const REPLAY_BYTES_PER_READ: usize = 1 << 20;
+
+/// Commands of a log file that are loaded before others get at the boxes.
+pub const REPLAY_COMMANDS_PER_SLICE: usize = 1024;

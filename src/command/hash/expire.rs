@@ -8,7 +8,7 @@ use crate::keyspace::write::KeyWrite;
 use crate::stdx::limits::FIELD_TIME_MS_MAX;
 use crate::value::hash::{FieldTime, Hash};
 
-use super::{HASH, Names, expire_named, names};
+use super::{HASH, Names, expire_named, names, record_removed, record_times};
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
@@ -171,10 +171,21 @@ fn expire(context: &mut Context<'_>, unit: Unit, origin: Origin) -> Result<(), C
     if let Some(hash) = key.collection::<Hash>()? {
         hash.add_times();
     }
+    let (mut timed, mut removed) = (Vec::new(), Vec::new());
+    let is_recorded = key.is_recorded();
     for index in names {
-        reply.integer(expire_field(&mut key, args.get(index), condition, at_ms, now_ms)?);
+        let field = args.get(index);
+        let result = expire_field(&mut key, field, condition, at_ms, now_ms)?;
+        reply.integer(result);
+        match result {
+            SET if is_recorded => timed.push(field),
+            REMOVED if is_recorded => removed.push(field),
+            _ => {}
+        }
     }
     key.remove_if_empty::<Hash>();
+    record_times(&mut key, at_ms, &timed);
+    record_removed(&mut key, &removed);
     Ok(())
 }
 

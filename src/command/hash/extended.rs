@@ -7,7 +7,9 @@ use crate::command::spec::{self, Command, Flags, KeySpec, Run};
 use crate::value::hash::Hash;
 
 use super::expire::{NOT_POSITIVE, Unit, expire_at_ms, fields_at, set_time};
-use super::{HASH, Names, expire_named, names, open, packed_limits, reply_element, reply_element_or_null};
+use super::{
+    HASH, Names, expire_named, names, open, packed_limits, record_field, record_removed, record_times, reply_element, reply_element_or_null,
+};
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
@@ -63,7 +65,7 @@ fn hgetdel(context: &mut Context<'_>) -> Result<(), CommandError> {
     expire_named(&mut key, args, names.clone(), now_ms)?;
     reply.array(names.len());
     let mut hash = key.collection::<Hash>()?;
-    let mut removed = 0;
+    let (mut removed, mut removed_fields) = (0, Vec::new());
     for index in names {
         let field = args.get(index);
         let value = hash.as_deref().and_then(|hash| hash.get(field, now_ms));
@@ -71,9 +73,11 @@ fn hgetdel(context: &mut Context<'_>) -> Result<(), CommandError> {
         let exists = value.is_some();
         if let Some(hash) = hash.as_deref_mut().filter(|_| exists) {
             removed += usize::from(hash.remove(field));
+            removed_fields.push(field);
         }
     }
     key.changed(removed);
+    record_removed(&mut key, &removed_fields);
     key.remove_if_empty::<Hash>();
     Ok(())
 }
@@ -127,6 +131,7 @@ fn hgetex(context: &mut Context<'_>) -> Result<(), CommandError> {
     {
         hash.add_times();
     }
+    let (mut timed, mut removed, mut persisted) = (Vec::new(), Vec::new(), Vec::new());
     for index in names {
         let field = args.get(index);
         let Some(hash) = key.collection::<Hash>()? else {
@@ -140,16 +145,27 @@ fn hgetex(context: &mut Context<'_>) -> Result<(), CommandError> {
         reply_element(reply, value);
         match lifetime {
             Lifetime::At(at_ms) => {
-                set_time(&mut key, field, at_ms, now_ms)?;
+                let lives = set_time(&mut key, field, at_ms, now_ms)?;
+                if lives { timed.push(field) } else { removed.push(field) }
             }
             Lifetime::Persist => {
                 hash.drop_time(field);
                 key.changed(1);
+                persisted.push(field);
             }
             Lifetime::Unsaid | Lifetime::Keep => {}
         }
     }
     key.remove_if_empty::<Hash>();
+    if let Lifetime::At(at_ms) = lifetime {
+        record_times(&mut key, at_ms, &timed);
+        record_removed(&mut key, &removed);
+    }
+    if !persisted.is_empty() {
+        let count = persisted.len().to_string();
+        let head = [&b"FIELDS"[..], count.as_bytes()];
+        key.effect_of("HPERSIST", head.len() + persisted.len(), head.into_iter().chain(persisted));
+    }
     Ok(())
 }
 
@@ -251,6 +267,7 @@ fn hsetex(context: &mut Context<'_>) -> Result<(), CommandError> {
         if let Lifetime::At(at_ms) = lifetime {
             set_time(&mut key, field, at_ms, now_ms)?;
         }
+        record_field(&mut key, field, args.get(index + 1), now_ms);
     }
     key.remove_if_empty::<Hash>();
     reply.integer(1);

@@ -23,7 +23,8 @@ use std::ops::Range;
 use crate::config::Config;
 use crate::keyspace::write::KeyWrite;
 use crate::resp::reply::Reply;
-use crate::value::hash::{Hash, PackedLimits};
+use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, format_i64};
+use crate::value::hash::{FieldTime, Hash, PackedLimits};
 use crate::value::listpack::Element;
 
 use super::args::Args;
@@ -66,6 +67,40 @@ fn expire_named(key: &mut KeyWrite<'_>, args: Args<'_>, names: Names, now_ms: i6
 fn remove_due(context: &mut Context<'_>, names: Names) {
     let args = context.args;
     context.write(1).expire_fields(names.map(|index| args.get(index)));
+}
+
+/// The log is told what a field is now: its value and its time, if it has one.
+fn record_field(key: &mut KeyWrite<'_>, field: &[u8], value: &[u8], now_ms: i64) {
+    if !key.is_recorded() {
+        return;
+    }
+    let time = key.collection::<Hash>().ok().flatten().map(|hash| hash.time(field, now_ms));
+    match time {
+        None | Some(FieldTime::NoField) => key.effect("HDEL", &[field]),
+        Some(time) => {
+            key.effect("HSET", &[field, value]);
+            if let FieldTime::At(at_ms) = time {
+                record_times(key, at_ms, &[field]);
+            }
+        }
+    }
+}
+
+/// The log is told of a time that fields got.
+fn record_times(key: &mut KeyWrite<'_>, at_ms: i64, fields: &[&[u8]]) {
+    if !key.is_recorded() || fields.is_empty() {
+        return;
+    }
+    let (mut time, mut count) = ([0; INTEGER_TEXT_BYTES_MAX], [0; INTEGER_TEXT_BYTES_MAX]);
+    let head = [format_i64(&mut time, at_ms), b"FIELDS", format_i64(&mut count, fields.len() as i64)];
+    key.effect_of("HPEXPIREAT", head.len() + fields.len(), head.into_iter().chain(fields.iter().copied()));
+}
+
+/// The log is told of fields that were removed.
+fn record_removed(key: &mut KeyWrite<'_>, fields: &[&[u8]]) {
+    if !fields.is_empty() {
+        key.effect("HDEL", fields);
+    }
 }
 
 /// Up to where hashes stay packed.

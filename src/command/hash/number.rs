@@ -8,7 +8,7 @@ use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, format_i64, parse_i64};
 use crate::value::hash::Hash;
 use crate::value::listpack::Element;
 
-use super::{HASH, names, open, packed_limits};
+use super::{HASH, names, open, packed_limits, record_field};
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
@@ -75,6 +75,7 @@ fn hincrbyfloat(context: &mut Context<'_>) -> Result<(), CommandError> {
     sum.write_human(&mut text);
     key.collection_or(Hash::new)?.set(field, &text, true, limits);
     key.changed(1);
+    record_field(&mut key, field, &text, now_ms);
     reply.bulk(&text);
     Ok(())
 }

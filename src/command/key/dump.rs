@@ -9,10 +9,10 @@ use crate::command::load_limits::load_limits;
 use crate::command::spec::{self, Categories, Command, Flags, Run};
 use crate::keyspace::Turn;
 use crate::keyspace::expire::Use;
-use crate::keyspace::write::Taken;
+use crate::keyspace::write::{KeyWrite, Taken};
 use crate::persist::rdb::payload::{self, PayloadError};
 use crate::persist::rdb::value_read::Loaded;
-use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
+use crate::stdx::number::{self, INTEGER_TEXT_BYTES_MAX};
 
 /// The module's rows.
 pub const COMMANDS: &[Command] = &[
@@ -139,7 +139,9 @@ fn restore(context: &mut Context<'_>) -> Result<(), CommandError> {
     let access = options.last_use.and_then(|last_use| keyspace.access_as_of(last_use, now_ms));
     let mut guard = keyspace.write(database, key, turn);
     if expire_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
-        guard.remove();
+        if guard.remove() {
+            guard.effect("DEL", &[]);
+        }
     } else {
         let mut taken = match loaded {
             Loaded::String(text) => Taken::of_string(text.bytes(&mut [0; INTEGER_TEXT_BYTES_MAX])),
@@ -147,10 +149,23 @@ fn restore(context: &mut Context<'_>) -> Result<(), CommandError> {
         };
         taken.expire_at_ms = expire_at_ms;
         guard.put(taken.with_access(access));
+        record_restore(&mut guard, args, expire_at_ms);
     }
     drop(guard);
     context.reply.ok();
     Ok(())
+}
+
+/// The log is told the time of the end instead of the time that is left.
+fn record_restore(key: &mut KeyWrite<'_>, args: Args<'_>, expire_at_ms: Option<i64>) {
+    if let Some(at_ms) = expire_at_ms {
+        let mut scratch = [0; INTEGER_TEXT_BYTES_MAX];
+        let head = [number::format_i64(&mut scratch, at_ms), args.get(3)];
+        let is_said = (4..args.len()).any(|at| args.is(at, b"ABSTTL"));
+        let tail = if is_said { &[][..] } else { &[&b"ABSTTL"[..]][..] };
+        let words = head.into_iter().chain(args.iter_from(4)).chain(tail.iter().copied());
+        key.effect_of("RESTORE", args.len() - 2 + tail.len(), words);
+    }
 }
 
 #[cfg(test)]

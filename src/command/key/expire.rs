@@ -177,8 +177,10 @@ fn expire(context: &mut Context<'_>, unit: Unit, origin: Origin) -> Result<(), C
     if !is_set {
     } else if at_ms <= now_ms {
         key.remove();
+        key.effect("DEL", &[]);
     } else {
         key.set_expiry(Some(at_ms));
+        key.effect_number("PEXPIREAT", at_ms);
     }
     drop(key);
     context.reply.integer(i64::from(is_set));

@@ -10,7 +10,7 @@ use crate::value::object::ObjectType;
 
 use super::pop::{Pops, pop_first};
 use super::transfer::{KEYS, transfer};
-use super::{LIST, finish_removal, limits, reply_item, side};
+use super::{LIST, finish_removal, limits, record_pop, reply_item, side};
 
 const HISTORY: &[(&str, &str)] = &[("6.0.0", "The timeout may have a fraction.")];
 
@@ -112,6 +112,7 @@ fn pop_or_wait(context: &mut Context<'_>, end: End) -> Result<(), CommandError> 
         if let Some(list) = key.collection::<List>()? {
             list.remove_end(end);
         }
+        record_pop(&mut key, end, None);
         return finish_removal(&mut key, 1, limits);
     }
     wait(context, WaitKeys::All, until_ms);
@@ -139,6 +140,12 @@ fn brpoplpush(context: &mut Context<'_>) -> Result<(), CommandError> {
 fn transfer_or_wait(context: &mut Context<'_>, from: End, to: End, timeout: usize) -> Result<(), CommandError> {
     let until_ms = until_ms_of_seconds(context.args, timeout, context.turn.now_ms)?;
     if transfer(context, from, to)? {
+        let args = context.args;
+        let word = |end| if end == End::Front { &b"LEFT"[..] } else { b"RIGHT" };
+        match timeout {
+            3 => context.write(1).effect("RPOPLPUSH", &[args.get(2)]),
+            _ => context.write(1).effect("LMOVE", &[args.get(2), word(from), word(to)]),
+        }
         return Ok(());
     }
     // The reply to a client that may not wait is that of LMOVE; the one whose time is over gets another, in RESP2.

@@ -110,6 +110,15 @@ fn pop_range(reply: &mut Reply, list: &mut List, end: End, count: usize) {
     }
 }
 
+/// The log is told which list elements were taken from.
+fn record_pop(key: &mut KeyWrite<'_>, end: End, count: Option<usize>) {
+    let name = if end == End::Front { "LPOP" } else { "RPOP" };
+    match count {
+        None => key.effect(name, &[]),
+        Some(count) => key.effect_number(name, count as i64),
+    }
+}
+
 /// Elements were removed from the list at a key: counts them, and removes the key when none is left.
 #[inline]
 fn finish_removal(key: &mut KeyWrite<'_>, removed: usize, limits: Limits) -> Result<(), CommandError> {

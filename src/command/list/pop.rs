@@ -7,7 +7,7 @@ use crate::command::spec::{BeginSearch, Command, FindKeys, Flags, KeySpec, Run};
 use crate::stdx::number;
 use crate::value::list::{End, List};
 
-use super::{KEY_POP, LIST, finish_removal, limits, pop_range, reply_item, side};
+use super::{KEY_POP, LIST, finish_removal, limits, pop_range, record_pop, reply_item, side};
 
 /// What LPOP and RPOP have in common.
 const POP: Command = Command {
@@ -165,6 +165,7 @@ pub(super) fn pop_first(context: &mut Context<'_>, pops: &Pops) -> Result<bool, 
         reply.array(2);
         reply.bulk(args.get(index));
         pop_range(reply, list, pops.end, count);
+        record_pop(&mut key, pops.end, Some(count));
         finish_removal(&mut key, count, limits)?;
         return Ok(true);
     }

@@ -6,6 +6,7 @@ use crate::command::error::CommandError;
 use crate::command::repeated;
 use crate::command::spec::{self, Command, Flags, Run};
 use crate::resp::reply::Reply;
+use crate::stdx::number::INTEGER_TEXT_BYTES_MAX;
 use crate::stdx::random::Random;
 use crate::value::set::Set;
 
@@ -59,8 +60,13 @@ fn spop(context: &mut Context<'_>) -> Result<(), CommandError> {
         reply.null();
         return Ok(());
     };
-    set.pop(&mut random, |member| reply_member(reply, member));
+    let mut popped = Vec::new();
+    set.pop(&mut random, |member| {
+        reply_member(reply, member);
+        popped.extend_from_slice(member.text(&mut [0; INTEGER_TEXT_BYTES_MAX]));
+    });
     key.changed(1);
+    key.effect("SREM", &[&popped]);
     key.remove_if_empty::<Set>();
     Ok(())
 }
@@ -77,12 +83,20 @@ fn spop_several(context: &mut Context<'_>) -> Result<(), CommandError> {
     let len = set.len();
     reply.set(count.min(len));
     if count < len {
-        set.pop_several(count, &limits, &mut random, |member| reply_member(reply, member));
+        let mut popped = Vec::new();
+        set.pop_several(count, &limits, &mut random, |member| {
+            reply_member(reply, member);
+            popped.push(member.text(&mut [0; INTEGER_TEXT_BYTES_MAX]).to_vec());
+        });
         key.changed(count);
+        if count > 0 {
+            key.effect_of("SREM", popped.len(), popped.iter().map(Vec::as_slice));
+        }
     } else {
         set.iter().for_each(|member| reply_member(reply, member));
         key.remove();
         key.changed(len - 1);
+        key.effect("DEL", &[]);
     }
     Ok(())
 }

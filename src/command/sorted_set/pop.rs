@@ -161,6 +161,12 @@ fn pop(context: &mut Context<'_>, index: usize, end: End, count: usize, shape: S
         reply.double(entry.score());
     }
     remove_ranks(&mut key, ranks)?;
+    let name = if end == End::Lowest { "ZPOPMIN" } else { "ZPOPMAX" };
+    match shape {
+        Shape::KeyAndMember => key.effect(name, &[]),
+        Shape::KeyAndPairs => key.effect_number(name, count as i64),
+        Shape::Flat | Shape::Pairs => {}
+    }
     Ok(true)
 }
 

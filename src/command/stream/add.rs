@@ -5,12 +5,14 @@ use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::spec::{self, Command, Flags, KeySpec, Run};
 use crate::config::Config;
+use crate::keyspace::write::KeyWrite;
 use crate::stdx::limits::STREAM_NODE_BYTES_MAX;
-use crate::value::stream::id::IdText;
+use crate::stdx::number::{self, INTEGER_TEXT_BYTES_MAX};
+use crate::value::stream::id::{ID_TEXT_BYTES_MAX, IdText};
 use crate::value::stream::log::{Keep, Log, NodeLimits, Trim};
 use crate::value::stream::{Stream, StreamId};
 
-use super::{INVALID_ID, STREAM, check_ids, id_at, reply_id};
+use super::{INVALID_ID, STREAM, check_ids, id_at, record, reply_id};
 
 const KEY_DELETE: &[KeySpec] = &[spec::one(&["RW", "delete"])];
 
@@ -251,9 +253,22 @@ fn xadd(context: &mut Context<'_>) -> Result<(), CommandError> {
     if let Some(trim) = &options.trim {
         log.trim(trim);
     }
+    let len = log.len();
     key.changed(1);
+    if options.trim.is_some() || !matches!(options.id, NewId::Given(IdText::Whole(_))) {
+        record_add(&mut key, args, (first, id), options.trim.map(|_| len));
+    }
     reply_id(reply, id);
     Ok(())
+}
+
+/// The log is told the ID, and how many entries are left.
+fn record_add(key: &mut KeyWrite<'_>, args: Args<'_>, (first, id): (usize, StreamId), len: Option<u64>) {
+    let (mut id_text, mut count) = ([0; ID_TEXT_BYTES_MAX], [0; INTEGER_TEXT_BYTES_MAX]);
+    let trim = [&b"MAXLEN"[..], b"=", number::format_u64(&mut count, len.unwrap_or(0))];
+    let trim = if len.is_some() { &trim[..] } else { &[] };
+    let words = trim.iter().copied().chain([id.format(&mut id_text)]).chain(args.iter_from(first));
+    key.effect_of("XADD", trim.len() + 1 + args.len() - first, words);
 }
 
 fn xtrim(context: &mut Context<'_>) -> Result<(), CommandError> {
@@ -264,6 +279,9 @@ fn xtrim(context: &mut Context<'_>) -> Result<(), CommandError> {
         _ => 0,
     };
     key.changed(deleted as usize);
+    if deleted > 0 {
+        record::length(&mut key);
+    }
     reply.integer(deleted as i64);
     Ok(())
 }

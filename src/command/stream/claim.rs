@@ -11,7 +11,7 @@ use crate::value::stream::id::until_nul;
 use crate::value::stream::log::Log;
 use crate::value::stream::{Stream, StreamId};
 
-use super::{STREAM, id_at, interval_start, no_key_or_group, reply_entry, reply_id};
+use super::{STREAM, id_at, interval_start, no_key_or_group, record, reply_entry, reply_id};
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
@@ -160,6 +160,8 @@ fn xclaim(context: &mut Context<'_>) -> Result<(), CommandError> {
     let mut moved = options.last_id > group.last_id;
     group.last_id = group.last_id.max(options.last_id);
     let (consumer, mut changes) = claimer(group, args.get(3), now_ms);
+    let is_new = changes > 0;
+    let mut claimed = Vec::new();
     let deferred = reply.deferred();
     let mut count = 0;
     for index in 5..options.ids_end {
@@ -170,6 +172,7 @@ fn xclaim(context: &mut Context<'_>) -> Result<(), CommandError> {
             if group.acknowledge(id) {
                 changes += 1;
                 moved = false;
+                claimed.push(id);
             }
             continue;
         }
@@ -180,9 +183,17 @@ fn xclaim(context: &mut Context<'_>) -> Result<(), CommandError> {
         count += 1;
         changes += 1;
         moved = false;
+        claimed.push(id);
     }
     reply.finish_array(deferred, count);
     key.changed(changes + usize::from(moved));
+    if is_new {
+        record::consumer(&mut key, args.get(2), args.get(3));
+    }
+    record::claims(&mut key, args.get(2), args.get(3), &claimed);
+    if moved {
+        record::position(&mut key, args.get(2));
+    }
     Ok(())
 }
 
@@ -254,7 +265,10 @@ fn xautoclaim(context: &mut Context<'_>) -> Result<(), CommandError> {
     let (mut key, reply) = context.open(1);
     let (group, log) = existing(key.read_collection::<Stream>()?, args)?;
     let (consumer, mut changes) = claimer(group, args.get(3), now_ms);
+    let is_new = changes > 0;
     let found = find_idle(group, log, &options, now_ms);
+    let concerned: Vec<StreamId> =
+        found.claimed.iter().map(|(id, _)| *id).chain(found.deleted.iter().copied()).collect();
     changes += found.claimed.len() + found.deleted.len();
     reply.array(3);
     reply_id(reply, found.next);
@@ -271,5 +285,9 @@ fn xautoclaim(context: &mut Context<'_>) -> Result<(), CommandError> {
         reply_id(reply, id);
     }
     key.changed(changes);
+    if is_new {
+        record::consumer(&mut key, args.get(2), args.get(3));
+    }
+    record::claims(&mut key, args.get(2), args.get(3), &concerned);
     Ok(())
 }

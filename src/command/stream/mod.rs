@@ -11,6 +11,7 @@ pub mod info;
 pub mod pending;
 pub mod range;
 pub mod read;
+mod record;
 
 use crate::resp::reply::Reply;
 use crate::value::listpack::Element;

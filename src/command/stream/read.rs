@@ -13,7 +13,7 @@ use crate::value::stream::id::{ID_TEXT_BYTES_MAX, until_nul};
 use crate::value::stream::log::Log;
 use crate::value::stream::{Stream, StreamId};
 
-use super::{INVALID_ID, STREAM, no_key_or_group, reply_entries, reply_entry, reply_id};
+use super::{INVALID_ID, STREAM, no_key_or_group, record, reply_entries, reply_entry, reply_id};
 
 const fn behind_streams(start_from: i32) -> KeySpec {
     KeySpec {
@@ -311,21 +311,32 @@ fn xreadgroup(context: &mut Context<'_>) -> Result<(), CommandError> {
         let found = key.read_collection::<Stream>()?.and_then(|stream| stream.group_mut(group_name));
         let Some((group, log)) = found else { continue };
         let known = group.find_consumer(consumer_name);
-        let mut changes = usize::from(known.is_none());
+        let is_new = known.is_none();
+        let mut changes = usize::from(is_new);
+        let mut concerned = Vec::new();
+        let mut moved = false;
         let Some(consumer) = known.or_else(|| group.create_consumer(consumer_name, now_ms)) else { continue };
         group.consumer_mut(consumer).seen_ms = now_ms;
         match request.history_after(key_at)? {
             Some(after) => {
                 served.begin(reply, request.args.get(key_at));
-                reply_history(reply, &request, (group, log), (consumer, after), now_ms);
+                reply_history(reply, &request, (group, log), (consumer, after), now_ms, &mut concerned);
             }
             None if log.last_live_id().is_some_and(|top| top > group.last_id) => {
                 served.begin(reply, request.args.get(key_at));
-                changes += usize::from(reply_new(reply, &request, (group, log), consumer, now_ms) > 0);
+                moved = reply_new(reply, &request, (group, log), consumer, now_ms, &mut concerned) > 0;
+                changes += usize::from(moved);
             }
             None => {}
         }
         key.changed(changes);
+        if is_new {
+            record::consumer(&mut key, group_name, consumer_name);
+        }
+        record::claims(&mut key, group_name, consumer_name, &concerned);
+        if moved {
+            record::position(&mut key, group_name);
+        }
     }
     finish(context, &request, served, Vec::new());
     Ok(())
@@ -338,6 +349,7 @@ fn reply_new(
     (group, log): (&mut Group, &Log),
     consumer: ConsumerIndex,
     now_ms: i64,
+    delivered: &mut Vec<StreamId>,
 ) -> usize {
     let start = group.last_id.next().unwrap_or(StreamId::MAX);
     let entries = log.range(start, StreamId::MAX).take(request.count_max());
@@ -346,6 +358,7 @@ fn reply_new(
         if !request.no_ack {
             group.assign(entry.id, Pending { consumer, delivered_ms: now_ms, deliveries: 1 });
             group.consumer_mut(consumer).active_ms = now_ms;
+            delivered.push(entry.id);
         }
     };
     reply_entries(reply, entries.inspect(deliver))
@@ -358,6 +371,7 @@ fn reply_history(
     (group, log): (&mut Group, &Log),
     (consumer, after): (ConsumerIndex, StreamId),
     now_ms: i64,
+    delivered: &mut Vec<StreamId>,
 ) {
     let deferred = reply.deferred();
     let mut count = 0;
@@ -369,7 +383,10 @@ fn reply_history(
         count += 1;
         let entry = log.get(id);
         match &entry {
-            Some(entry) => reply_entry(reply, entry),
+            Some(entry) => {
+                delivered.push(id);
+                reply_entry(reply, entry);
+            }
             None => {
                 reply.array(2);
                 reply_id(reply, id);

@@ -145,6 +145,9 @@ fn delex(context: &mut Context<'_>) -> Result<(), CommandError> {
         },
     };
     let deleted = holds && key.remove();
+    if deleted {
+        key.effect("DEL", &[]);
+    }
     reply.integer(i64::from(deleted));
     Ok(())
 }
@@ -158,6 +161,9 @@ fn delifeq(context: &mut Context<'_>) -> Result<(), CommandError> {
         Some(value) => value.bytes(&mut scratch).ok_or(CommandError::WrongType)? == expected,
     };
     let deleted = equal && key.remove();
+    if deleted {
+        key.effect("DEL", &[]);
+    }
     reply.integer(i64::from(deleted));
     Ok(())
 }

@@ -114,6 +114,8 @@ fn incrbyfloat(context: &mut Context<'_>) -> Result<(), CommandError> {
     let mut text = Vec::with_capacity(64);
     sum.write_human(&mut text);
     key.set_text(&text, Expiry::Keep);
+    // Another machine may round differently.
+    key.effect("SET", &[&text, b"KEEPTTL"]);
     reply.bulk(&text);
     Ok(())
 }

@@ -105,12 +105,15 @@ fn getex(context: &mut Context<'_>) -> Result<(), CommandError> {
             let at_ms = unit.expire_at_ms(args, index, now_ms, command)?;
             if unit.is_absolute() && at_ms <= now_ms {
                 key.remove();
+                key.effect("DEL", &[]);
             } else {
                 key.set_expiry(Some(at_ms));
+                key.effect_number("PEXPIREAT", at_ms);
             }
         }
         Lifetime::Persist if key.entry().is_some_and(|entry| entry.expire_at_ms().is_some()) => {
             key.set_expiry(None);
+            key.effect("PERSIST", &[]);
         }
         Lifetime::Unsaid | Lifetime::Keep | Lifetime::Persist => {}
     }
@@ -120,7 +123,9 @@ fn getex(context: &mut Context<'_>) -> Result<(), CommandError> {
 fn getdel(context: &mut Context<'_>) -> Result<(), CommandError> {
     let (mut key, reply) = context.open(1);
     reply_string_or_null(reply, key.read_string())?;
-    key.remove();
+    if key.remove() {
+        key.effect("DEL", &[]);
+    }
     Ok(())
 }
 

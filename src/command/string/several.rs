@@ -115,7 +115,9 @@ fn msetex(context: &mut Context<'_>) -> Result<(), CommandError> {
         }
     }
     for index in keys {
-        set_to_argument(&mut context.write(index), args, index + 1, expiry);
+        let mut key = context.write(index);
+        set_to_argument(&mut key, args, index + 1, expiry);
+        super::write::record_set(&mut key, args.get(index + 1), expiry);
     }
     context.reply.integer(1);
     Ok(())

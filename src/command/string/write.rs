@@ -5,7 +5,8 @@ use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::keys::FoundKey;
 use crate::command::spec::{self, Command, Flags, KeySpec, Run};
-use crate::keyspace::write::Expiry;
+use crate::keyspace::write::{Expiry, KeyWrite};
+use crate::stdx::number::{self, INTEGER_TEXT_BYTES_MAX};
 
 use super::compare::Comparison;
 use super::options::{Condition, SetOptions, Unit};
@@ -124,6 +125,7 @@ fn set_with_options(context: &mut Context<'_>) -> Result<(), CommandError> {
     };
     if allowed {
         set_to_argument(&mut key, args, 2, expiry);
+        record_set(&mut key, args.get(2), expiry);
     }
     match (options.get, allowed) {
         (true, _) => {}
@@ -131,6 +133,18 @@ fn set_with_options(context: &mut Context<'_>) -> Result<(), CommandError> {
         (false, false) => reply.null(),
     }
     Ok(())
+}
+
+/// The log is told what the key is now, without conditions and by no clock.
+pub(super) fn record_set(key: &mut KeyWrite<'_>, value: &[u8], expiry: Expiry) {
+    match expiry {
+        Expiry::Never => key.effect("SET", &[value]),
+        Expiry::Keep => key.effect("SET", &[value, b"KEEPTTL"]),
+        Expiry::At(at_ms) => {
+            let mut scratch = [0; INTEGER_TEXT_BYTES_MAX];
+            key.effect("SET", &[value, b"PXAT", number::format_i64(&mut scratch, at_ms)]);
+        }
+    }
 }
 
 fn setnx(context: &mut Context<'_>) -> Result<(), CommandError> {
@@ -157,6 +171,7 @@ fn set_until(context: &mut Context<'_>, unit: Unit) -> Result<(), CommandError> 
     let at_ms = unit.expire_at_ms(args, 2, context.turn.now_ms, context.command)?;
     let (mut key, reply) = context.open(1);
     set_to_argument(&mut key, args, 3, Expiry::At(at_ms));
+    record_set(&mut key, args.get(3), Expiry::At(at_ms));
     reply.ok();
     Ok(())
 }

@@ -1,0 +1,6 @@
+//! The append-only file in Redis' layout of several parts: what its manifest says (`manifest`), its files (`files`), and how the commands in
+//! them are read (`reader`). Facts: Redis' aof.c, 7.0 to 7.4.
+
+pub mod files;
+pub mod manifest;
+pub mod reader;

@@ -1,0 +1,426 @@
+//! Loading the append-only log: its base, then the commands of its incremental files, one after the other.
+//!
+//! Commands run through `shard/call` like everybody's, with all boxes in hand for a slice of them at a time, so that clients
+//! who ask meanwhile are told to wait. Nothing expires while they run: the log itself says what went, and when. What stands
+//! between MULTI and EXEC is run when EXEC has been read, so a transaction that was cut off leaves nothing.
+//!
+//! What cannot be loaded whole ends the start, but for the tail of the last file (`aof-load-truncated`).
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crate::command::args::Args;
+use crate::command::blocking::Waiting;
+use crate::command::context::{Context, Keyspaces};
+use crate::command::spec::Run;
+use crate::command::table::{Row, TABLE};
+use crate::config::Config;
+use crate::keyspace::{KeyHasher, Keyspace, Turn};
+use crate::persist::aof::files::{LogFiles, part_name};
+use crate::persist::aof::manifest::Part;
+use crate::persist::aof::reader::{self, Step};
+use crate::persist::rdb::load::LoadOptions;
+use crate::resp::reply::{Protocol, Reply};
+use crate::runtime::process::hold_thread_us;
+use crate::runtime::shelf::PutResult;
+use crate::shard::batch::Batch;
+use crate::shard::call;
+use crate::shard::exchange::Meeting;
+use crate::stats::core::CoreStats;
+use crate::stats::server::ServerFacts;
+use crate::stdx::limits::{REPLAY_BYTES_PER_READ, REPLAY_COMMANDS_PER_SLICE, SHELF_SPINS};
+
+use super::load::load_stream;
+
+/// What replaying takes.
+pub struct Replay<'a> {
+    /// Where the boxes stand.
+    pub meeting: &'a Meeting,
+    /// Hashes and routes keys.
+    pub hasher: &'a KeyHasher,
+    /// The parameters.
+    pub config: &'a Config,
+    /// Facts about the server.
+    pub server: &'a ServerFacts,
+    /// Unix time in milliseconds.
+    pub now_ms: i64,
+    /// How a base is loaded.
+    pub options: LoadOptions,
+}
+
+/// Why a log could not be loaded; it has been logged.
+#[derive(Debug)]
+pub struct Failed;
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Failed {
+        tracing::warn!("Unrecoverable error reading the append only file: {error}");
+        Failed
+    }
+}
+
+/// How a file ended.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// With its last command.
+    Whole,
+    /// It was cut off; its tail is gone now.
+    Truncated,
+}
+
+/// One file while it is read.
+struct Source<'a> {
+    file: File,
+    name: String,
+    path: &'a Path,
+    buffer: Vec<u8>,
+    /// Where the unread part of the buffer begins.
+    at: usize,
+    /// Where the buffer begins in the file.
+    offset: u64,
+    is_at_end: bool,
+}
+
+impl Source<'_> {
+    fn position(&self) -> u64 {
+        self.offset + self.at as u64
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.at..]
+    }
+
+    /// Reads on; what has been used goes.
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.drain(..self.at);
+        self.offset += self.at as u64;
+        self.at = 0;
+        let wanted = REPLAY_BYTES_PER_READ.max(self.buffer.len()) as u64;
+        let count = (&self.file).take(wanted).read_to_end(&mut self.buffer)?;
+        self.is_at_end = count == 0;
+        Ok(())
+    }
+}
+
+/// The state of the client whose commands are replayed.
+struct Player<'a> {
+    replay: &'a Replay<'a>,
+    boxes: Vec<Option<Box<Keyspace>>>,
+    stats: CoreStats,
+    database: u32,
+    /// Commands since MULTI.
+    queue: Option<Batch>,
+    /// Where MULTI stood.
+    queue_began: u64,
+    in_slice: usize,
+}
+
+impl<'a> Replay<'a> {
+    /// Loads what the manifest names. The number of bytes of the base, and whether there was anything.
+    pub fn run(&self, files: &LogFiles) -> Result<(u64, bool), Failed> {
+        let mut total = 0;
+        for part in files.manifest.data() {
+            let metadata = std::fs::metadata(files.path_of(part)).map_err(|error| {
+                tracing::warn!("Unable to obtain the AOF file {} length. stat: {error}", part_name(part));
+                Failed
+            })?;
+            total += metadata.len();
+        }
+        self.server.saves.load_bytes_total.store(total, Ordering::Relaxed);
+        let count = files.manifest.data().count();
+        let mut base_bytes = 0;
+        for (index, part) in files.manifest.data().enumerate() {
+            let started = Instant::now();
+            let is_base = index == 0 && files.manifest.base.is_some();
+            let end = self.load_part(files, part)?;
+            if end == End::Truncated && index + 1 < count {
+                tracing::warn!("Fatal error: the truncated file is not the last file");
+                return Err(Failed);
+            }
+            if is_base {
+                base_bytes = std::fs::metadata(files.path_of(part))?.len();
+            }
+            let kind = if is_base { "base" } else { "incr" };
+            let seconds = started.elapsed().as_secs_f64();
+            tracing::info!("DB loaded from {kind} file {}: {seconds:.3} seconds", part_name(part));
+        }
+        Ok((base_bytes, total > 0))
+    }
+
+    fn load_part(&self, files: &LogFiles, part: &Part) -> Result<End, Failed> {
+        let path = files.path_of(part);
+        let name = part_name(part);
+        let mut file = File::open(&path).map_err(|error| {
+            tracing::warn!("Fatal error: can't open the append log file {name} for reading: {error}");
+            Failed
+        })?;
+        let mut offset = 0;
+        let mut magic = [0; 5];
+        let is_snapshot = file.read_exact(&mut magic).is_ok() && matches!(&magic, b"REDIS" | b"VALKE");
+        if is_snapshot {
+            let is_old = name == files.name;
+            tracing::info!(
+                "{}",
+                if is_old {
+                    "Reading RDB preamble from AOF file..."
+                } else {
+                    "Reading RDB base file on AOF loading..."
+                }
+            );
+            offset = self.load_snapshot(&file, &name, is_old)?;
+        }
+        file.seek(SeekFrom::Start(offset))?;
+        let source = Source { file, name, path: &path, buffer: Vec::new(), at: 0, offset, is_at_end: false };
+        let mut player = Player {
+            replay: self,
+            boxes: (0..self.hasher.shards()).map(|_| None).collect(),
+            stats: CoreStats::new(TABLE.count()),
+            database: 0,
+            queue: None,
+            queue_began: 0,
+            in_slice: 0,
+        };
+        let result = player.play(source);
+        player.take_boxes();
+        player.boxes.iter_mut().flatten().for_each(|keyspace| keyspace.keeps_all = false);
+        player.put_boxes();
+        result
+    }
+
+    /// Loads the snapshot at the beginning of a file; returns where it ends.
+    fn load_snapshot(&self, file: &File, name: &str, is_old: bool) -> Result<u64, Failed> {
+        let mut copy = file.try_clone()?;
+        copy.seek(SeekFrom::Start(0))?;
+        match load_stream(copy, self.meeting, self.hasher, &self.options, &self.server.saves) {
+            Ok(report) => {
+                super::load::tell_origin(&report, self.now_ms);
+                crate::command::persist::loaded(&report, self.server);
+                if is_old {
+                    tracing::info!("Reading the remaining AOF tail...");
+                }
+                Ok(report.bytes)
+            }
+            Err(failure) => {
+                let what = if is_old { "RDB preamble of the AOF file" } else { "RDB base file" };
+                tracing::warn!("Error reading the {what} {name}, AOF loading aborted: {failure}");
+                Err(Failed)
+            }
+        }
+    }
+}
+
+impl Player<'_> {
+    fn play(&mut self, mut source: Source<'_>) -> Result<End, Failed> {
+        let mut ranges = Vec::new();
+        loop {
+            match reader::next(source.rest(), &mut ranges) {
+                Step::Annotation { bytes_len } => source.at += bytes_len,
+                Step::Command { bytes_len } => {
+                    let began = source.position();
+                    let bytes = &source.buffer[source.at..source.at + bytes_len];
+                    self.command(Args::new(bytes, &ranges, &[]), began, &source.name)?;
+                    source.at += bytes_len;
+                    self.slice_done(source.position());
+                }
+                Step::NeedMore if !source.is_at_end => source.fill()?,
+                Step::NeedMore if source.rest().is_empty() && self.queue.is_none() => return Ok(End::Whole),
+                Step::NeedMore => {
+                    if source.rest().is_empty() {
+                        let name = &source.name;
+                        tracing::warn!("Revert incomplete MULTI/EXEC transaction in AOF file {name}");
+                    }
+                    return self.cut(&source);
+                }
+                Step::Broken => {
+                    if self.rest_is_zeros(&mut source)? {
+                        return self.cut(&source);
+                    }
+                    tracing::warn!(
+                        "Bad file format reading the append only file {}: make a backup of your AOF file, then use \
+                         ./redis-check-aof --fix <filename.manifest> (offset {})",
+                        source.name,
+                        source.position()
+                    );
+                    return Err(Failed);
+                }
+            }
+        }
+    }
+
+    /// Whether only zeros follow, as after a power cut: the file had grown, but what was written never came to the disk.
+    fn rest_is_zeros(&self, source: &mut Source<'_>) -> Result<bool, Failed> {
+        let mut checked = source.at;
+        loop {
+            if !reader::is_zeros(&source.buffer[checked..]) {
+                return Ok(false);
+            }
+            if source.is_at_end {
+                return Ok(true);
+            }
+            checked = source.buffer.len();
+            let before = source.buffer.len() - source.at;
+            let count = (&source.file).take(REPLAY_BYTES_PER_READ as u64).read_to_end(&mut source.buffer)?;
+            source.is_at_end = count == 0;
+            debug_assert!(source.buffer.len() >= before);
+        }
+    }
+
+    /// The file ends within a command or a transaction.
+    fn cut(&mut self, source: &Source<'_>) -> Result<End, Failed> {
+        let name = &source.name;
+        let valid = if self.queue.is_some() { self.queue_began } else { source.position() };
+        if self.replay.config.get_bool(crate::param!("aof-load-truncated")) {
+            tracing::warn!("!!! Warning: short read while loading the AOF file {name}!!!");
+            tracing::warn!("!!! Truncating the AOF {name} at offset {valid} !!!");
+            match File::options().write(true).open(source.path).and_then(|file| file.set_len(valid)) {
+                Ok(()) => {
+                    tracing::warn!("AOF {name} loaded anyway because aof-load-truncated is enabled");
+                    return Ok(End::Truncated);
+                }
+                Err(error) => tracing::warn!("Error truncating the AOF file {name}: {error}"),
+            }
+        }
+        tracing::warn!(
+            "Unexpected end of file reading the append only file {name}. You can: 1) Make a backup of your AOF file, then \
+             use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you can set the 'aof-load-truncated' \
+             configuration option to yes and restart the server. (offset {valid})"
+        );
+        Err(Failed)
+    }
+
+    fn command(&mut self, args: Args<'_>, began: u64, file: &str) -> Result<(), Failed> {
+        let row = TABLE.find(args.get(0)).and_then(|row| match row.subcommands.is_empty() || args.len() < 2 {
+            true => Some(row),
+            false => row.subcommand(args.get(1)),
+        });
+        let Some(row) = row else {
+            let name = String::from_utf8_lossy(args.get(0));
+            tracing::warn!("Unknown command '{name}' reading the append only file {file} (offset {began})");
+            return Err(Failed);
+        };
+        match row.full_name {
+            "multi" => {
+                self.queue = Some(Batch::new());
+                self.queue_began = began;
+            }
+            "exec" => {
+                let Some(queue) = self.queue.take() else { return Ok(()) };
+                for index in 0..queue.len() {
+                    self.run(queue.command(index).row, queue.args(index), file)?;
+                }
+            }
+            _ => match &mut self.queue {
+                Some(queue) => queue.push(row, args, 0..args.len(), 0, 0, Protocol::Resp2, true),
+                None => self.run(row, args, file)?,
+            },
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, row: &'static Row, args: Args<'_>, file: &str) -> Result<(), Failed> {
+        if row.full_name == "select" {
+            let databases = self.replay.config.get_usize(crate::param!("databases"));
+            return match args.len() == 2 && args.database(1, databases).is_ok() {
+                true => {
+                    self.database = args.database(1, databases).unwrap_or(0);
+                    Ok(())
+                }
+                false => {
+                    tracing::warn!("The append only file {file} selects a database that is not configured");
+                    Err(Failed)
+                }
+            };
+        }
+        let only = match row.command.run {
+            Run::Keyed(_) | Run::AllShards(_) | Run::Scatter(_) | Run::KeyedOrAllShards { .. } => None,
+            Run::OneShard { pick, .. } => Some(pick(&args, self.replay.hasher.shards())),
+            // What works on a client or the server leaves nothing in the data.
+            Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => return Ok(()),
+            Run::Script(_) => {
+                tracing::warn!("The append only file {file} has a script instead of what it did: '{}'", row.full_name);
+                return Err(Failed);
+            }
+        };
+        if !row.accepts(args.len()) {
+            tracing::warn!(
+                "A command of the append only file {file} has a wrong number of arguments: '{}'",
+                row.full_name
+            );
+            return Err(Failed);
+        }
+        self.take_boxes();
+        let mut reply = Reply::new(Protocol::Resp2);
+        let mut context = Context {
+            args,
+            reply: &mut reply,
+            keyspaces: Keyspaces::new(&mut self.boxes, self.replay.hasher, only),
+            database: self.database,
+            turn: Turn::at(if is_relative(row, args) { self.replay.now_ms } else { 0 }, true),
+            config: self.replay.config,
+            server: self.replay.server,
+            first_key: None,
+            command: row.full_name,
+            waiting: Waiting::Denied,
+            wait: None,
+        };
+        if call::run_counted(row, &mut context, &self.stats).is_err() {
+            return Err(Failed);
+        }
+        let text = reply.to_vec();
+        if text.first() == Some(&b'-') {
+            let error = String::from_utf8_lossy(&text);
+            tracing::warn!("A command of the append only file {file} failed: '{}': {}", row.full_name, error.trim());
+        }
+        Ok(())
+    }
+
+    fn slice_done(&mut self, position: u64) {
+        let delay_us = self.replay.config.get_i64(crate::param!("key-load-delay"));
+        hold_thread_us(delay_us);
+        self.in_slice += 1;
+        if self.in_slice >= REPLAY_COMMANDS_PER_SLICE || delay_us > 0 {
+            self.put_boxes();
+            self.replay.server.saves.load_bytes.store(position, Ordering::Relaxed);
+        }
+    }
+
+    fn take_boxes(&mut self) {
+        for shard in 0..self.boxes.len() {
+            while self.boxes[shard].is_none() {
+                self.boxes[shard] = self.replay.meeting.shelves[shard].try_take(false, SHELF_SPINS);
+                if self.boxes[shard].is_none() {
+                    std::thread::yield_now();
+                }
+            }
+            if let Some(keyspace) = &mut self.boxes[shard] {
+                keyspace.keeps_all = true;
+            }
+        }
+    }
+
+    fn put_boxes(&mut self) {
+        self.in_slice = 0;
+        for (shard, slot) in self.boxes.iter_mut().enumerate() {
+            if let Some(keyspace) = slot.take()
+                && self.replay.meeting.shelves[shard].put(keyspace) == PutResult::Wanted
+            {
+                self.replay.meeting.doorbells[shard].ring_if_parked();
+            }
+        }
+    }
+}
+
+/// The command tells a time as a distance from now. Servers do not log such commands, people may.
+fn is_relative(row: &Row, args: Args<'_>) -> bool {
+    let has_word =
+        || args.iter_from(1).any(|word| word.eq_ignore_ascii_case(b"EX") || word.eq_ignore_ascii_case(b"PX"));
+    match row.full_name {
+        "setex" | "psetex" | "expire" | "pexpire" | "hexpire" | "hpexpire" => true,
+        "set" | "getex" => has_word(),
+        // They compare times of delivery with the clock.
+        _ => row.command.group == "stream",
+    }
+}

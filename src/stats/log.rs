@@ -1,0 +1,59 @@
+//! What is known of the append-only log, for INFO and for admission. Written by the log's thread, read by every core.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
+
+/// See the file's head.
+#[derive(Default)]
+pub struct LogFacts {
+    /// Changes are recorded.
+    pub enabled: AtomicBool,
+    /// Replies wait until what they tell is on the disk (`appendfsync always`).
+    pub always: AtomicBool,
+    /// The error number of the last write; 0: it came to a good end.
+    pub write_error: AtomicI32,
+    /// The error number of a sync that failed; it stays.
+    pub sync_error: AtomicI32,
+    /// Bytes of all files of the log.
+    pub bytes: AtomicU64,
+    /// Those there were after the last rewrite, or at the start.
+    pub base_bytes: AtomicU64,
+    /// Bytes recorded and not written.
+    pub buffer_bytes: AtomicU64,
+    /// A sync is under way.
+    pub syncing: AtomicBool,
+    /// Syncs that took longer than a second.
+    pub delayed_syncs: AtomicU64,
+    /// A rewrite shall begin as soon as nothing else is being saved.
+    pub rewrite_scheduled: AtomicBool,
+    /// Rewrites begun since the start.
+    pub rewrites: AtomicU64,
+    /// Rewrites that failed since the last good one.
+    pub rewrites_failed: AtomicU64,
+    /// Seconds that the last rewrite took, and one more; 0 without one.
+    pub last_rewrite_s: AtomicI64,
+    /// When the rewrite that is under way began, Unix milliseconds; 0: none is.
+    pub rewrite_started_ms: AtomicI64,
+}
+
+impl LogFacts {
+    /// Why nothing may be written: the number of the error.
+    #[inline]
+    pub fn failure(&self) -> Option<i32> {
+        let failure = self.write_error.load(Ordering::Relaxed) | self.sync_error.load(Ordering::Relaxed);
+        if failure == 0 { None } else { Some(self.first_failure()) }
+    }
+
+    #[cold]
+    fn first_failure(&self) -> i32 {
+        match self.sync_error.load(Ordering::Relaxed) {
+            0 => self.write_error.load(Ordering::Relaxed),
+            error => error,
+        }
+    }
+
+    /// Replies wait for the disk.
+    #[inline]
+    pub fn gates_replies(&self) -> bool {
+        self.always.load(Ordering::Relaxed) && self.enabled.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,288 @@
+//! The append-only log: what a server did is there again when it is started anew, whatever the number of shards, and stock
+//! redis-server loads our files as we load its.
+//!
+//! `RINGFORT_LOG_COMMANDS` (default 6,000) random commands are tried for each number of shards.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::client::Client;
+use support::generate::{Generator, Move};
+use support::server::{Server, Target, Transport, skip_without_redis};
+use support::value::Value;
+
+const SHARDS: [usize; 3] = [1, 2, 4];
+
+/// A folder of its own, removed with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("ringfort-log-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).expect("the temporary folder can be written");
+        Folder(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join("appendonlydir").join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn start(target: Target, folder: &Path, more: &[&str]) -> Server {
+    let folder = folder.to_str().expect("a plain name");
+    let mut parameters = vec!["--dir", folder, "--appendonly", "yes", "--save", "", "--enable-debug-command", "yes"];
+    parameters.extend(more);
+    Server::start_with(target, Transport::Unix, &parameters)
+}
+
+fn ringfort(shards: usize, folder: &Path, more: &[&str]) -> Server {
+    start(Target::Ringfort { shards }, folder, more)
+}
+
+fn text(value: &Value) -> String {
+    format!("{value}")
+}
+
+fn digest(server: &Server) -> String {
+    text(&server.connect().call(&["DEBUG", "DIGEST"]))
+}
+
+/// Every key with the digest of its value, to see where two servers differ.
+fn values(server: &Server) -> Vec<String> {
+    let mut client = server.connect();
+    let mut lines = Vec::new();
+    for database in 0..16 {
+        client.call(&["SELECT", &database.to_string()]);
+        let Value::Array(keys) = client.call(&["KEYS", "*"]) else { continue };
+        for key in keys {
+            let Value::Bulk(name) = key else { continue };
+            let value = client.call(&[&b"DEBUG"[..], b"DIGEST-VALUE", &name]);
+            let expiry = client.call(&[&b"PEXPIRETIME"[..], &name]);
+            lines.push(format!("{database} {} {} {}", String::from_utf8_lossy(&name), text(&value), text(&expiry)));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+fn call_line(client: &mut Client, line: &str) -> Value {
+    client.call(&line.split(' ').collect::<Vec<_>>())
+}
+
+fn commands() -> usize {
+    std::env::var("RINGFORT_LOG_COMMANDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6_000)
+}
+
+/// Commands that a plain caller cannot read the replies of, or waits for.
+fn is_awkward(name: &str) -> bool {
+    const WAITING: [&str; 8] = ["BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP"];
+    const OTHERS: [&str; 10] =
+        ["CLIENT", "HELLO", "RESET", "QUIT", "SUBSCRIBE", "PSUBSCRIBE", "MONITOR", "SHUTDOWN", "DEBUG", "CONFIG"];
+    WAITING.contains(&name) || OTHERS.contains(&name)
+}
+
+/// Plays random commands over a few connections; `seen` gets those that were sent.
+fn play(server: &Server, seed: u64, commands: usize) {
+    let mut generator = Generator::new(seed);
+    let mut clients: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    let mut made = 0;
+    while made < commands {
+        let Move::Pipeline { connection, requests, .. } = generator.next_move() else { continue };
+        let client = connection % clients.len();
+        for request in requests {
+            let name = String::from_utf8_lossy(&request.arguments[0]).to_uppercase();
+            let blocks = request.arguments.iter().any(|word| word.eq_ignore_ascii_case(b"BLOCK"));
+            if is_awkward(&name) || blocks {
+                continue;
+            }
+            if clients[client].try_call(&request.arguments).is_err() {
+                clients[client] = server.connect();
+            }
+            made += 1;
+        }
+    }
+}
+
+fn assert_same(before: &(String, Vec<String>), after: &(String, Vec<String>), what: &str) {
+    if before.0 != after.0 {
+        let gone: Vec<_> = before.1.iter().filter(|line| !after.1.contains(line)).collect();
+        let new: Vec<_> = after.1.iter().filter(|line| !before.1.contains(line)).collect();
+        panic!("{what}: the data differs.\nbefore: {gone:#?}\nafter: {new:#?}");
+    }
+}
+
+#[test]
+fn random_commands_are_there_again() {
+    for (index, shards) in SHARDS.into_iter().enumerate() {
+        let folder = Folder::new(&format!("random-{shards}"));
+        let seed = 11 + index as u64;
+        let server = ringfort(shards, &folder.0, &[]);
+        play(&server, seed, commands());
+        let before = (digest(&server), values(&server));
+        drop(server);
+        let server = ringfort(SHARDS[(index + 1) % SHARDS.len()], &folder.0, &[]);
+        let after = (digest(&server), values(&server));
+        assert_same(&before, &after, &format!("seed {seed} of {shards} shards"));
+    }
+}
+
+/// Some of everything that 7.0 knows.
+const LINES: &[&str] = &[
+    "SET a 1",
+    "SETEX b 1000 v",
+    "SET c v PX 100000",
+    "APPEND a x",
+    "INCRBYFLOAT f 1.5",
+    "MSET k1 1 k2 2 k3 3 k4 4",
+    "RENAME k1 k5",
+    "DEL k2 k3 nothing",
+    "RPUSH l 1 2 3 4",
+    "LMPOP 2 no l LEFT COUNT 2",
+    "LMOVE l m LEFT RIGHT",
+    "SADD s a b c d e f",
+    "SPOP s 2",
+    "SPOP s",
+    "ZADD z 1 a 2 b 3 c",
+    "ZMPOP 1 z MIN",
+    "ZPOPMAX z",
+    "HSET h f 1 g 2",
+    "HINCRBYFLOAT h f 0.1",
+    "EXPIRE h 500",
+    "GETEX a EX 900",
+    "PERSIST a",
+    "XADD x * f v",
+    "XADD x * f w",
+    "XADD x MAXLEN ~ 10 * f y",
+    "XGROUP CREATE x g 0",
+    "XREADGROUP GROUP g c COUNT 2 STREAMS x >",
+    "XAUTOCLAIM x g d 0 0 COUNT 1",
+    "XREADGROUP GROUP g c NOACK STREAMS x >",
+    "MULTI",
+    "SET t 1",
+    "RENAME t u",
+    "SELECT 5",
+    "INCR n",
+    "EXEC",
+    "SET n2 v",
+    "SELECT 0",
+    "COPY a other DB 3",
+    "SWAPDB 3 4",
+    "PFADD hll a b c",
+    "PFCOUNT hll",
+    "SETRANGE a 10 x",
+    "GETDEL k4",
+    "SORT l STORE sorted",
+    "SUNIONSTORE su s s",
+    "BITFIELD bits SET u8 0 255",
+    "GEOADD geo 13.3 38.1 p",
+    "EXPIREAT f 1",
+];
+
+/// What 7.0 knows of the grammar is loaded by stock redis-server too; the rest stops it at an unknown command.
+#[test]
+fn stock_servers_load_our_files_and_we_load_theirs() {
+    if skip_without_redis() {
+        return;
+    }
+    for shards in SHARDS {
+        let folder = Folder::new(&format!("stock-{shards}"));
+        let ours = ringfort(shards, &folder.0, &[]);
+        let mut client = ours.connect();
+        for line in LINES {
+            let reply = text(&call_line(&mut client, line));
+            assert!(!reply.contains("ERR"), "{line}: {reply}");
+        }
+        let before = (digest(&ours), values(&ours));
+        drop(ours);
+        let stock = start(Target::Redis, &folder.0, &[]);
+        let after = (digest(&stock), values(&stock));
+        assert_same(&before, &after, &format!("{shards} shards, loaded by stock"));
+        let mut client = stock.connect();
+        for line in LINES {
+            call_line(&mut client, line);
+        }
+        let before = (digest(&stock), values(&stock));
+        drop(stock);
+        let ours = ringfort(shards, &folder.0, &[]);
+        let after = (digest(&ours), values(&ours));
+        assert_same(&before, &after, &format!("{shards} shards, written by stock"));
+    }
+}
+
+#[test]
+fn who_waited_is_not_asked_again() {
+    for shards in SHARDS {
+        let folder = Folder::new(&format!("waiting-{shards}"));
+        let server = ringfort(shards, &folder.0, &[]);
+        let mut writer = server.connect();
+        let waiting: [&str; 6] = [
+            "BLPOP l1 l2 0",
+            "BRPOPLPUSH l3 l4 0",
+            "BLMOVE l5 l6 LEFT RIGHT 0",
+            "BLMPOP 0 2 l7 l8 LEFT COUNT 2",
+            "BZPOPMIN z1 z2 0",
+            "BZMPOP 0 1 z3 MAX COUNT 2",
+        ];
+        let mut clients: Vec<Client> = waiting.iter().map(|_| server.connect()).collect();
+        for (client, line) in clients.iter_mut().zip(waiting) {
+            client.send(&line.split(' ').collect::<Vec<_>>()).expect("sent");
+        }
+        while !text(&writer.call(&["INFO", "clients"])).contains("blocked_clients:6") {}
+        for line in
+            ["RPUSH l2 a b", "RPUSH l3 a b", "RPUSH l5 a b", "RPUSH l8 a b c", "ZADD z2 1 a 2 b", "ZADD z3 1 a 2 b 3 c"]
+        {
+            call_line(&mut writer, line);
+        }
+        for client in &mut clients {
+            client.read().expect("it is served");
+        }
+        let before = (digest(&server), values(&server));
+        drop(server);
+        let log = std::fs::read_to_string(folder.file("appendonly.aof.1.incr.aof")).expect("there is a log");
+        assert!(!log.contains("BLPOP") && !log.contains("BZ"), "{log}");
+        let server = ringfort(shards, &folder.0, &[]);
+        assert_same(&before, &(digest(&server), values(&server)), &format!("{shards} shards"));
+    }
+}
+
+/// A log that is cut off anywhere is loaded up to the last whole command or transaction, or the start is refused.
+#[test]
+fn a_log_cut_anywhere() {
+    let folder = Folder::new("cut");
+    let server = ringfort(2, &folder.0, &[]);
+    let mut client = server.connect();
+    for line in ["SET a 1", "MULTI", "SET b 1", "SET c 1", "EXEC", "INCR a", "MSET d 1 e 1"] {
+        call_line(&mut client, line);
+    }
+    drop(server);
+    let path = folder.file("appendonly.aof.1.incr.aof");
+    let whole = std::fs::read(&path).expect("there is a log");
+    let step = if std::env::var("RINGFORT_LOG_EVERY_BYTE").is_ok() { 1 } else { 23 };
+    for cut in (0..=whole.len()).rev().step_by(step) {
+        for zeros in [0, 100] {
+            let bytes = [&whole[..cut], &vec![0; zeros]].concat();
+            std::fs::write(&path, &bytes).expect("it can be written");
+            let server = ringfort(2, &folder.0, &[]);
+            let mut client = server.connect();
+            let reply = text(&client.call(&["MGET", "a", "b", "c", "d", "e"]));
+            let size = reply.matches("\"1\"").count() + reply.matches("\"2\"").count();
+            let exists = |key: &str, client: &mut Client| text(&client.call(&["EXISTS", key])).contains('1');
+            let pairs = [("b", "c"), ("d", "e")];
+            for (one, other) in pairs {
+                assert_eq!(exists(one, &mut client), exists(other, &mut client), "{cut}: {reply}");
+            }
+            assert!(cut < whole.len() || size == 5, "{cut}: {reply}");
+        }
+    }
+    std::fs::write(&path, &whole[..whole.len() - 1]).expect("it can be written");
+    let refused = std::panic::catch_unwind(|| ringfort(2, &folder.0, &["--aof-load-truncated", "no"]));
+    assert!(refused.is_err(), "it started although the log was cut off");
+}
