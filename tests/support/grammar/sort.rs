@@ -1,6 +1,6 @@
 //! Grammar of SORT. Left out is what has no certain order: sets that are not sorted, and elements whose texts to sort by are
 //! equal, so sorting by other keys; and sorting by number: redis-server does not clear `errno` first, and fails when an earlier
-//! command met a number out of range. The tables and the Tcl suite have both.
+//! command met a number out of range. `tests/sort_by_number.rs` does that; the tables and the Tcl suite have both.
 
 pub const LINES: &str = "
 6 RPUSH numbers {index}+
