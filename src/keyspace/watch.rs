@@ -9,10 +9,13 @@ use std::sync::{Arc, Weak};
 
 use crate::runtime::flag::Flag;
 
+/// The flags of those who watch a key.
+type Flags = Vec<Weak<Flag>>;
+
 /// The watchers of one shard.
 #[derive(Debug, Default)]
 pub struct Watchers {
-    databases: Vec<BTreeMap<Box<[u8]>, Vec<Weak<Flag>>>>,
+    databases: Vec<BTreeMap<Box<[u8]>, Flags>>,
 }
 
 impl Watchers {

@@ -98,6 +98,11 @@ impl Hash {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The value of a field.
     #[inline]
     pub fn get(&self, field: &[u8], now_ms: i64) -> Option<Element<'_>> {

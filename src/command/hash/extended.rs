@@ -231,7 +231,7 @@ fn pairs_at(args: Args<'_>, at: usize, command: &'static str) -> Result<Names, C
     let count = args.integer(at + 1).ok().filter(|count| (1..=i64::from(i32::MAX)).contains(count));
     let count = count.ok_or(CommandError::Text("ERR invalid number of fields"))?;
     let rest = args.len() - at - 2;
-    if rest % 2 != 0 || count != (rest / 2) as i64 {
+    if !rest.is_multiple_of(2) || count != (rest / 2) as i64 {
         return Err(CommandError::Arity(command));
     }
     Ok(names(args, at + 2, 2))

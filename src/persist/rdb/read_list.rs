@@ -70,7 +70,7 @@ pub(super) fn of_listpacks(reader: &mut Reader<'_>, limits: Limits) -> Result<Li
 
 /// Nodes may be empty, the list may not.
 fn settled(mut list: List, reader: &Reader<'_>, limits: Limits) -> Result<List, LoadError> {
-    if list.len() == 0 {
+    if list.is_empty() {
         return Err(reader.empty());
     }
     list.settle(limits);
