@@ -24,6 +24,7 @@
 //! | layer | folders |
 //! |---|---|
 //! | 11 | `cli` what people type: the client program, and what the binaries do besides serving |
+//! | 10 | `embedded` the engine inside an application |
 //! | 9 | `server` the process: start, listen, connections, signals |
 //! | 8 | `session` one client: admit, route, run, scatter and borrow, output |
 //! | 6 | `shard` what one core does for data: exchange, home side, batches, holds, cron, `call` |
@@ -68,6 +69,9 @@ pub mod session;
 // Loom's models are of rings, shelf, doorbell: what runs on monoio stays out of them.
 #[cfg(not(loom))]
 pub mod server;
+
+#[cfg(not(loom))]
+pub mod embedded;
 
 #[cfg(not(loom))]
 pub mod cli;

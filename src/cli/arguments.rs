@@ -39,6 +39,25 @@ pub enum Mode {
     IntrinsicLatency { seconds: u64 },
 }
 
+/// What is done to the data directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalAction {
+    /// `--set`: key and value.
+    Set(Vec<u8>, Vec<u8>),
+    /// `--get`: key.
+    Get(Vec<u8>),
+}
+
+impl LocalAction {
+    /// The command that does it.
+    pub fn words(&self) -> Vec<&[u8]> {
+        match self {
+            LocalAction::Set(key, value) => vec![b"SET", key, value],
+            LocalAction::Get(key) => vec![b"GET", key],
+        }
+    }
+}
+
 /// Everything the command line says.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -80,6 +99,10 @@ pub struct Settings {
     pub samples: Option<u64>,
     /// `--pipe-timeout`, zero for ever.
     pub pipe_timeout: Duration,
+    /// `--set` and `--get`.
+    pub local: Option<LocalAction>,
+    /// `--dir`.
+    pub directory: Option<std::path::PathBuf>,
     /// The command, or the keys and arguments of the script.
     pub words: Vec<Vec<u8>>,
 }
@@ -106,6 +129,7 @@ Examples:
   ringfort-cli --scan --pattern 'user:*'
   ringfort-cli --eval script.lua key1 key2 , argument1
   ringfort-cli --pipe < commands.txt
+  ringfort-cli --set mykey \"my value\" && ringfort-cli --get mykey
 
 Environment: REDISCLI_AUTH holds a password that other users cannot see in the process list; RINGFORT_CLI_HISTFILE (or
 REDISCLI_HISTFILE) names the history file, ~/.ringfort_cli_history otherwise.";
@@ -136,6 +160,7 @@ pub fn definition() -> Command {
         .args(sending_arguments())
         .args(output_arguments())
         .args(mode_arguments())
+        .args(local_arguments())
         .arg(Arg::new("help").long("help").action(ArgAction::SetTrue).help("Print this help and exit"))
         .arg(
             Arg::new("version")
@@ -234,6 +259,20 @@ fn mode_arguments() -> Vec<Arg> {
         option("memkeys-samples", "COUNT", "As --memkeys, looking at so many elements of each key")
             .long("memkeys-samples"),
         flag("hotkeys", "Find the keys that are used most; needs an LFU maxmemory-policy"),
+    ]
+    .map(|argument| argument.help_heading(group))
+    .to_vec()
+}
+
+fn local_arguments() -> Vec<Arg> {
+    let group = "Without a server";
+    [
+        option("set", "KEY", "Keep a value in a data directory; it is on the disk before this says OK")
+            .long("set")
+            .value_names(["KEY", "VALUE"])
+            .num_args(2),
+        option("get", "KEY", "Show a value of a data directory").long("get"),
+        option("dir", "DIR", "The directory [default: $RINGFORT_DIR, or ringfort in your data folder]").long("dir"),
     ]
     .map(|argument| argument.help_heading(group))
     .to_vec()
@@ -365,6 +404,8 @@ impl Settings {
             cluster: matches.get_flag("cluster-mode"),
             quoted_input: matches.get_flag("quoted-input"),
             script: reader.0.get_one::<OsString>("eval").map(Into::into),
+            local: local(&reader),
+            directory: reader.0.get_one::<OsString>("dir").map(Into::into),
             pattern: pattern(&reader)?,
             count: reader.number("count", "Invalid --count.")?,
             kind: reader.text("type"),
@@ -457,6 +498,15 @@ fn mode_of(reader: &Reader<'_>) -> Result<Mode, String> {
         (reader.0.contains_id("eval"), Mode::Eval),
     ];
     Ok(all.iter().find(|(asked, _)| *asked).map_or(Mode::Commands, |(_, mode)| *mode))
+}
+
+fn local(reader: &Reader<'_>) -> Option<LocalAction> {
+    let pair: Vec<Vec<u8>> =
+        reader.0.get_many::<OsString>("set").into_iter().flatten().map(|word| word.clone().into_vec()).collect();
+    match <[Vec<u8>; 2]>::try_from(pair) {
+        Ok([key, value]) => Some(LocalAction::Set(key, value)),
+        Err(_) => reader.bytes("get").map(LocalAction::Get),
+    }
 }
 
 fn pattern(reader: &Reader<'_>) -> Result<Option<Vec<u8>>, String> {

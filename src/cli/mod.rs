@@ -14,6 +14,7 @@ mod install;
 mod interactive;
 mod keys;
 mod link;
+mod local;
 mod one_shot;
 mod pipe;
 mod program;

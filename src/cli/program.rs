@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::arguments::{Mode, Request, parse};
 use super::keys::{self, Search};
 use super::terminal::{self, complain};
-use super::{interactive, one_shot, pipe, watch};
+use super::{interactive, local, one_shot, pipe, watch};
 
 /// Runs the program. `name` is what it was called as, `words` what follows.
 pub fn run(name: &str, words: &[OsString]) -> ExitCode {
@@ -21,6 +21,9 @@ pub fn run(name: &str, words: &[OsString]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(action) = &settings.local {
+        return local::run(&settings, action);
+    }
     match settings.mode {
         Mode::Commands if settings.words.is_empty() => interactive::run(name, settings),
         Mode::Commands | Mode::Eval => one_shot::run(settings),

@@ -126,13 +126,17 @@ impl Client {
     /// When nobody answers there.
     pub fn open_silent(options: &Options) -> Result<Client, Error> {
         let stream = Stream::open(options).map_err(|error| Error::Connect(options.address.clone(), error))?;
-        Ok(Client {
-            stream,
-            wire: Wire::default(),
-            buffer: vec![0; READ_BYTES].into_boxed_slice(),
-            io_timeout: options.io_timeout,
-            broken: false,
-        })
+        Ok(Client::of(stream, options.io_timeout))
+    }
+
+    /// A client over a connection that is open already, and on which nothing has been said.
+    pub fn over(stream: UnixStream) -> Client {
+        Client::of(Stream::Unix(stream), None)
+    }
+
+    fn of(stream: Stream, io_timeout: Option<Duration>) -> Client {
+        let buffer = vec![0; READ_BYTES].into_boxed_slice();
+        Client { stream, wire: Wire::default(), buffer, io_timeout, broken: false }
     }
 
     /// Limits how long calls wait for the server; `None` waits for ever.

@@ -4,6 +4,8 @@ mod acceptors;
 pub mod check_rdb;
 pub mod background;
 pub mod connection;
+pub mod data_lock;
+pub mod inside;
 pub mod listen;
 pub mod load;
 pub mod log;

@@ -35,7 +35,7 @@ use crate::stdx::limits::{DESCRIPTORS_RESERVED, RING_SLOTS};
 use crate::stdx::random::{Random, seed_from_os};
 
 use super::acceptors::Acceptors;
-use super::background;
+use super::{background, data_lock};
 use super::listen::{Listeners, Outside};
 use super::load::Loading;
 use super::log::Log;
@@ -139,13 +139,10 @@ fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Re
     if listeners.is_empty() {
         return Err(io::Error::other("Configured to not listen anywhere, exiting."));
     }
+    // Until the process ends.
+    let _data_lock = data_lock::hold(&config, &listeners)?;
     let (events, inbox) = mpsc::channel();
-    let choice = match config.get_word(crate::param!("driver")) {
-        "io_uring" => DriverChoice::IoUring,
-        "epoll" => DriverChoice::Epoll,
-        _ => DriverChoice::Auto,
-    };
-    let (driver, warning) = driver::probe(choice).map_err(io::Error::other)?;
+    let (driver, warning) = driver::probe(driver_of(&config)).map_err(io::Error::other)?;
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
@@ -185,22 +182,32 @@ fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Re
     std::process::exit(code)
 }
 
+/// The kernel interface that the configuration asks for.
+pub(super) fn driver_of(config: &Config) -> DriverChoice {
+    match config.get_word(crate::param!("driver")) {
+        "io_uring" => DriverChoice::IoUring,
+        "epoll" => DriverChoice::Epoll,
+        _ => DriverChoice::Auto,
+    }
+}
+
 /// Everything the cores share, before they start.
-struct Plan {
-    server: Arc<ServerFacts>,
-    config: Arc<SharedConfig>,
+pub(super) struct Plan {
+    pub(super) server: Arc<ServerFacts>,
+    pub(super) config: Arc<SharedConfig>,
     meeting: Arc<Meeting>,
     hasher: KeyHasher,
     clock: Clock,
     events: mpsc::Sender<ControlEvent>,
-    stopped: Arc<AtomicUsize>,
+    pub(super) stopped: Arc<AtomicUsize>,
     /// Each core's way to the log.
     log_links: Vec<LogLink>,
-    log: LogOrders,
+    pub(super) log: LogOrders,
 }
 
 impl Plan {
-    fn new(
+    /// Makes everything, and starts the log's thread.
+    pub(super) fn new(
         config: Config,
         config_file: String,
         driver: DriverKind,
@@ -255,7 +262,7 @@ impl Plan {
     }
 
     /// What loading takes. From now on only some commands are answered.
-    fn loading(&self) -> Loading {
+    pub(super) fn loading(&self) -> Loading {
         let (saves, now_ms) = (&self.server.saves, self.clock.unix_ms());
         saves.load_started_ms.store(now_ms, Ordering::Relaxed);
         saves.set_alarm(SaveFacts::LOADING, true);
@@ -270,7 +277,7 @@ impl Plan {
     }
 
     /// Starts one thread per core; what is left is the way to talk to them from outside.
-    fn start_cores(self, driver: DriverKind) -> io::Result<Outside> {
+    pub(super) fn start_cores(self, driver: DriverKind) -> io::Result<Outside> {
         let (rings, outside) = lay_rings(self.server.cores.len(), RING_SLOTS);
         let scripts = Arc::new(SharedScripts::new(self.server.cores.len()));
         for (id, ((senders, receivers), log_link)) in rings.into_iter().zip(self.log_links).enumerate() {

@@ -26,6 +26,7 @@ pub const LAYERS: &[&[&str]] = &[
     &["replica", "cluster"],
     &["session"],
     &["server"],
+    &["embedded"],
     &["cli"],
 ];
 
@@ -113,6 +114,7 @@ pub const BANS: &[Ban] = &[
             "src/server/",
             "src/config/",
             "src/cli/",
+            "src/embedded/",
         ],
         instead: "go through runtime/file, so that failing and slow files can be simulated",
     },
