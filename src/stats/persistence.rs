@@ -43,7 +43,7 @@ pub struct SaveFacts {
     pub keys_written: AtomicU64,
     /// Keys there were when it began.
     pub keys_total: AtomicU64,
-    /// Bytes of old values that it had to write before they changed.
+    /// Memory of the entries that it had to write before they changed, bytes.
     pub copied_bytes: AtomicU64,
     /// The most of them there were in a snapshot.
     pub copied_bytes_peak: AtomicU64,

@@ -133,10 +133,9 @@ impl SnapshotSink for ShardSink {
         if self.is_failed() {
             return;
         }
-        let before = self.writer.len();
         self.writer.entry(database, entry, self.now_ms);
         if early {
-            self.early_uncounted += (self.writer.len() - before) as u64;
+            self.early_uncounted += entry.memory_bytes() as u64;
         }
         self.keys_uncounted += 1;
         if self.keys_uncounted >= KEYS_PER_COUNT {
