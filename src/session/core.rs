@@ -71,6 +71,8 @@ pub struct Core {
     pub server: Arc<ServerFacts>,
     /// Turns in which a command over several shards tries to find all boxes on their shelves; the simulation lowers it.
     pub misses_max: u32,
+    /// Looks at the clock in one walk for a snapshot, at the most; the simulation, whose clock stands still, lowers it.
+    pub walk_looks_max: usize,
     /// Sessions that have output or can go on; whoever drives the core empties this after each call.
     pub woken: Vec<SessionKey>,
     /// Connections and orders from outside, for whoever drives the core.
@@ -134,6 +136,7 @@ impl Core {
             exchange,
             server,
             misses_max: MISSES_MAX,
+            walk_looks_max: usize::MAX,
             woken: Vec::new(),
             orders: VecDeque::new(),
             log: None,

@@ -209,7 +209,11 @@ impl Core {
                 pause = Some(Duration::from_nanos(until_ns - now_ns));
             }
             _ => {
-                let has_time = || !delays && self.clock.monotonic_ns() - now_ns < budget_ns;
+                let mut looks = 0;
+                let has_time = || {
+                    looks += 1;
+                    !delays && looks < self.walk_looks_max && self.clock.monotonic_ns() - now_ns < budget_ns
+                };
                 let slice = walk_box(keyspace, if delays { 1 } else { SLICES_PER_LOOK }, has_time);
                 if let (SnapshotSlice::Met(met), Some(id), true) = (slice, id, delays) {
                     let delay = Duration::from_micros(met as u64 * delay_us);
@@ -229,7 +233,7 @@ impl Core {
 }
 
 /// Goes on slice by slice while there is time, which it asks for after so many slices.
-fn walk_box(keyspace: &mut Keyspace, slices_per_look: usize, has_time: impl Fn() -> bool) -> SnapshotSlice {
+fn walk_box(keyspace: &mut Keyspace, slices_per_look: usize, mut has_time: impl FnMut() -> bool) -> SnapshotSlice {
     let mut met_all = 0;
     loop {
         for _ in 0..slices_per_look {

@@ -27,6 +27,7 @@ use crate::session::core::{Core, Progress};
 use crate::session::state::SessionKey;
 use crate::shard::exchange::{Exchange, Meeting};
 use crate::shard::message::{Connection, Message};
+use crate::stats::persistence::SaveKind;
 use crate::stats::server::ServerFacts;
 use crate::stdx::random::Random;
 
@@ -125,6 +126,7 @@ impl World {
             let mut core = Core::new(exchange, server.clone(), config.clone(), clock.clone(), scripts.clone());
             // Mostly at once to the rings: what happens there is what wants to be seen.
             core.misses_max = misses_max;
+            core.walk_looks_max = 1 + options.seed as usize % 4;
             core
         });
         let connection = Connection {
@@ -223,6 +225,16 @@ impl World {
     /// What the cores count.
     pub fn facts(&self) -> &ServerFacts {
         &self.server
+    }
+
+    /// Every core walks its box for a running snapshot for a while. False when none is being made, so that the last one
+    /// has its file, or has none.
+    pub fn walk(&mut self) -> bool {
+        for (core, awake) in self.cores.iter_mut().zip(&mut self.awake) {
+            core.walk();
+            *awake = true;
+        }
+        self.server.saves.running() != SaveKind::None
     }
 
     /// One step. False when nothing can happen until a client sends something.
