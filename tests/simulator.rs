@@ -202,7 +202,7 @@ fn histories_are_strictly_serializable() {
 
 #[test]
 fn seeds_reach_the_rare_paths() {
-    let (mut batches, mut scatters, mut loans, mut calls) = (0, 0, 0, 0);
+    let (mut batches, mut scatters, mut loans, mut scripts_anew, mut calls) = (0, 0, 0, 0, 0);
     for seed in 0..100 {
         let mut run = Run::new(seed);
         run.play().unwrap_or_else(|reason| panic!("seed {seed}: {reason}"));
@@ -210,10 +210,11 @@ fn seeds_reach_the_rare_paths() {
         batches += facts.sum(|core| core.batches.get());
         scatters += facts.sum(|core| core.scatters.get());
         loans += facts.sum(|core| core.loans.get());
+        scripts_anew += facts.sum(|core| core.scripts_anew.get());
         calls += facts.sum(|core| core.commands.get());
     }
-    eprintln!("of {calls} commands: {batches} batches, {scatters} scattered, {loans} loans");
-    assert!(calls > 1000 && batches > calls / 10 && scatters > calls / 50 && loans > calls / 50);
+    eprintln!("of {calls} commands: {batches} batches, {scatters} scattered, {loans} loans, {scripts_anew} scripts begun anew");
+    assert!(calls > 1000 && batches > calls / 10 && scatters > calls / 50 && loans > calls / 50 && scripts_anew > 0);
 }
 
 /// What a client gets for these bytes, and whether it is still connected then.

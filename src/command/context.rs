@@ -241,6 +241,8 @@ pub struct SessionContext<'a> {
 impl SessionContext<'_> {
     /// The scripts of this core. Commands that need them cannot be run from scripts.
     pub fn scripting(&mut self) -> &mut Scripting {
-        self.scripting.as_deref_mut().expect("a command about scripts is not run from one")
+        let scripting = self.scripting.as_deref_mut().expect("a command about scripts is not run from one");
+        scripting.adopt_loaded();
+        scripting
     }
 }

@@ -260,18 +260,21 @@ fn memory_section(page: &mut Page, facts: &Facts<'_>) {
     page.line("allocator_resident", heap);
     page.line("allocator_muzzy", 0);
     page.size("total_system_memory", facts.server.system_memory_bytes);
-    page.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
-    page.line("used_memory_lua_human", human(0));
-    page.zeros(&[
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-    ]);
-    page.size("used_memory_vm_total", 0);
-    page.line("used_memory_functions", 0);
-    page.size("used_memory_scripts", 0);
+    let scripts = &facts.server.scripts;
+    let interpreters = facts.server.sum(|core| core.interpreter_bytes.get());
+    let (scripts_bytes, libraries_bytes) = (scripts.scripts_bytes.load(Relaxed), scripts.libraries_bytes.load(Relaxed));
+    // One interpreter per core runs scripts and functions.
+    page.line("used_memory_lua", interpreters);
+    page.line("used_memory_vm_eval", interpreters);
+    page.line("used_memory_lua_human", human(interpreters));
+    page.line("used_memory_scripts_eval", scripts_bytes);
+    page.line("number_of_cached_scripts", scripts.scripts.load(Relaxed));
+    page.line("number_of_functions", scripts.functions.load(Relaxed));
+    page.line("number_of_libraries", scripts.libraries.load(Relaxed));
+    page.line("used_memory_vm_functions", 0);
+    page.size("used_memory_vm_total", interpreters);
+    page.line("used_memory_functions", libraries_bytes);
+    page.size("used_memory_scripts", scripts_bytes + libraries_bytes);
     page.size("maxmemory", facts.config.get_u64(crate::param!("maxmemory")));
     page.line("maxmemory_policy", facts.config.get_word(crate::param!("maxmemory-policy")));
     for (name, excess) in [
@@ -374,7 +377,8 @@ fn stats(page: &mut Page, facts: &Facts<'_>) {
     page.line("expired_stale_perc", format_args!("{:.2}", stale_share * 100.0));
     page.line("expired_time_cap_reached_count", facts.counters.expiry_cut_short);
     page.line("expire_cycle_cpu_milliseconds", facts.counters.expiry_ns / 1_000_000);
-    page.zeros(&["evicted_keys", "evicted_clients", "evicted_scripts"]);
+    page.zeros(&["evicted_keys", "evicted_clients"]);
+    page.line("evicted_scripts", facts.server.scripts.evicted.load(Relaxed));
     page.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     page.line("keyspace_hits", facts.counters.hits);
     page.line("keyspace_misses", facts.counters.misses);
@@ -478,13 +482,14 @@ fn ringfort(page: &mut Page, facts: &Facts<'_>) {
         page.line(
             &format!("core{index}"),
             format_args!(
-                "clients={},connections={},commands={},batches={},loans={},scatters={}",
+                "clients={},connections={},commands={},batches={},loans={},scatters={},scripts_anew={}",
                 core.clients.get(),
                 core.adopted.get(),
                 core.commands.get(),
                 core.batches.get(),
                 core.loans.get(),
-                core.scatters.get()
+                core.scatters.get(),
+                core.scripts_anew.get()
             ),
         );
     }

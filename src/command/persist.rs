@@ -85,7 +85,7 @@ fn lastsave(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
 /// Writes the snapshot file while all boxes are in hand.
 pub fn save_now(keyspaces: &mut Keyspaces<'_>, config: &Config, server: &ServerFacts, now_ms: i64) -> io::Result<()> {
     let all: Vec<&Keyspace> = keyspaces.all().map(|(_, keyspace)| &*keyspace).collect();
-    save::save(&all, &SaveOptions::new(config, false, now_ms))?;
+    save::save(&all, &SaveOptions::new(config, false, now_ms).with_functions(server.scripts.sources()))?;
     server.saves.saved(now_ms, all.iter().map(|keyspace| keyspace.counters.changes).sum());
     tracing::info!("DB saved on disk");
     Ok(())
@@ -143,8 +143,7 @@ fn load_now(context: &mut Context<'_>, replaces: bool) -> Result<(), CommandErro
         FAILED
     })?;
     loaded(&report, server);
-    // The file has them if it was written here; a file from elsewhere brings its own.
-    all[0].functions = report.functions;
+    server.scripts.load(report.functions);
     Ok(())
 }
 

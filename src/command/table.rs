@@ -127,7 +127,7 @@ pub(super) const fn contradiction(row: &Command) -> Option<&'static str> {
     if matches!(row.run, Run::Container) && row.subcommands.is_empty() {
         return Some("a container has subcommands");
     }
-    let keyed = matches!(row.run, Run::Keyed(_) | Run::Scatter(_) | Run::KeyedOrAllShards { .. });
+    let keyed = matches!(row.run, Run::Keyed(_) | Run::Scatter(_) | Run::KeyedOrAllShards { .. } | Run::Script(_));
     if keyed && row.keys.is_empty() {
         return Some("a keyed command says where its keys are");
     }

@@ -104,6 +104,7 @@ impl Harness {
             now_ms: START_MS,
             scripting: Scripting::new(Arc::new(SharedScripts::new(1)), Clock::simulated(START_MS * 1000).0),
             recorder: None,
+            scripting: Scripting::new(Arc::new(SharedScripts::new(1, Arc::default())), Clock::simulated(START_MS * 1000).0),
             hasher,
         }
     }

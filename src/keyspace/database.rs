@@ -5,7 +5,6 @@
 //! all are changed only in this folder. Whoever holds the box of a
 //! `Keyspace` is the only one who can reach it, so nothing here is shared or locked.
 
-use bytes::Bytes;
 
 use crate::stdx::random::Random;
 use crate::value::object::Value;
@@ -153,8 +152,6 @@ pub struct Keyspace {
     pub waiters: Option<Box<Waiters>>,
     /// Clients that watch keys; none as long as nobody does.
     pub watchers: Option<Box<Watchers>>,
-    /// Sources of the libraries of functions that snapshots hold. In the first shard; the others have none.
-    pub functions: Vec<Bytes>,
     /// The snapshot that is being made beside the commands; none as long as there is none.
     pub snapshot: Option<Box<Snapshot>>,
 }
@@ -178,7 +175,6 @@ impl Keyspace {
             keeps_all: false,
             waiters: None,
             watchers: None,
-            functions: Vec::new(),
             snapshot: None,
         }
     }

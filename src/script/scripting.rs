@@ -13,7 +13,7 @@ use crate::runtime::clock::Clock;
 use crate::stdx::limits::{FUNCTION_LOAD_MS_MAX, SCRIPTS_COMPILED_MAX};
 
 use super::engine::{Engine, Ended, Script};
-use super::shared::{Function, Library, Sha, SharedScripts};
+use super::shared::{Function, Libraries, Library, Sha, SharedScripts};
 use super::source::{split_library, split_script};
 use super::{Arguments, Host, LogLevel, Poll, ScriptFlags, Stop};
 
@@ -212,8 +212,25 @@ impl Scripting {
         self.engine()?.load_library(&mut LoadHost { clock: &clock, deadline_ns }, code)
     }
 
+    /// Takes libraries that a file brought into the catalogue; they take the place of all others.
+    pub fn adopt_loaded(&mut self) {
+        let Some(sources) = self.shared.take_loaded() else { return };
+        let mut adopted = Libraries::new();
+        for source in sources {
+            match self.make_library(&source, &|name| adopted.contains_key(name)) {
+                Ok(library) => drop(adopted.insert(library.name.clone(), Arc::new(library))),
+                Err(error) => tracing::warn!("Failed loading a library from a file: {}", String::from_utf8_lossy(&error)),
+            }
+        }
+        let Ok(()) = self.shared.change_libraries(|libraries| {
+            *libraries = adopted;
+            Ok::<(), std::convert::Infallible>(())
+        });
+    }
+
     /// The function of this name.
     pub fn function(&mut self, name: &[u8]) -> Option<Callee> {
+        self.adopt_loaded();
         let generation = self.shared.libraries_generation();
         if generation != self.libraries_generation {
             self.libraries_generation = generation;

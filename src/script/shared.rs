@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::stats::scripts::ScriptFacts;
 use crate::stdx::limits::EVAL_SCRIPTS_MAX;
 
 use super::ScriptFlags;
@@ -121,8 +122,6 @@ pub struct SharedScripts {
     scripts: Mutex<Scripts>,
     /// Changes with SCRIPT FLUSH.
     scripts_generation: AtomicU64,
-    /// Scripts dropped because EVAL brought too many.
-    pub evicted: AtomicU64,
     libraries: Mutex<Arc<Libraries>>,
     /// Changes with the libraries.
     libraries_generation: AtomicU64,
@@ -130,8 +129,7 @@ pub struct SharedScripts {
     pub running: Box<[Running]>,
     /// A script has run for longer than `busy-reply-threshold`: since when (unix time in milliseconds), 0: none.
     busy_cores: AtomicU64,
-    /// Bytes of memory the interpreters of all cores take.
-    pub interpreter_bytes: AtomicU64,
+    facts: Arc<ScriptFacts>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -141,16 +139,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl SharedScripts {
     /// No scripts yet, on a server with so many cores.
-    pub fn new(cores: usize) -> SharedScripts {
+    pub fn new(cores: usize, facts: Arc<ScriptFacts>) -> SharedScripts {
         SharedScripts {
             scripts: Mutex::default(),
             scripts_generation: AtomicU64::new(0),
-            evicted: AtomicU64::new(0),
             libraries: Mutex::default(),
             libraries_generation: AtomicU64::new(0),
             running: (0..cores).map(|_| Running::default()).collect(),
             busy_cores: AtomicU64::new(0),
-            interpreter_bytes: AtomicU64::new(0),
+            facts,
         }
     }
 
@@ -173,9 +170,10 @@ impl SharedScripts {
                 && let Some(source) = scripts.by_sha.remove(&oldest)
             {
                 scripts.source_bytes -= source.len();
-                self.evicted.fetch_add(1, Ordering::Relaxed);
+                self.facts.evicted.fetch_add(1, Ordering::Relaxed);
             }
         }
+        self.count_scripts(scripts);
     }
 
     /// The source of a script.
@@ -185,14 +183,15 @@ impl SharedScripts {
 
     /// Forgets all scripts.
     pub fn flush(&self) {
-        *lock(&self.scripts) = Scripts::default();
+        let mut scripts = lock(&self.scripts);
+        *scripts = Scripts::default();
+        self.count_scripts(&scripts);
         self.scripts_generation.fetch_add(1, Ordering::Release);
     }
 
-    /// Number of scripts and the bytes of their sources.
-    pub fn scripts_len_and_bytes(&self) -> (usize, usize) {
-        let scripts = lock(&self.scripts);
-        (scripts.by_sha.len(), scripts.source_bytes)
+    fn count_scripts(&self, scripts: &Scripts) {
+        self.facts.scripts.store(scripts.by_sha.len() as u64, Ordering::Relaxed);
+        self.facts.scripts_bytes.store(scripts.source_bytes as u64, Ordering::Relaxed);
     }
 
     /// Changes with SCRIPT FLUSH.
@@ -217,9 +216,20 @@ impl SharedScripts {
         let mut current = lock(&self.libraries);
         let mut next = Libraries::clone(&current);
         change(&mut next)?;
+        let sum = |of: fn(&Library) -> usize| next.values().map(|library| of(library) as u64).sum();
+        self.facts.libraries.store(next.len() as u64, Ordering::Relaxed);
+        self.facts.functions.store(sum(|library| library.functions.len()), Ordering::Relaxed);
+        self.facts.libraries_bytes.store(sum(|library| library.code.len()), Ordering::Relaxed);
+        self.facts.set_sources(next.values().map(|library| library.code.clone().into()).collect());
         *current = Arc::new(next);
         self.libraries_generation.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    /// The libraries that a file brought, if the catalogue does not have them yet.
+    #[inline]
+    pub fn take_loaded(&self) -> Option<Vec<bytes::Bytes>> {
+        self.facts.take_loaded()
     }
 
     /// SCRIPT KILL, FUNCTION KILL: asks every running script of that kind to end.
@@ -272,7 +282,8 @@ mod tests {
 
     #[test]
     fn only_the_last_scripts_of_eval_stay() {
-        let shared = SharedScripts::new(1);
+        let facts = Arc::<ScriptFacts>::default();
+        let shared = SharedScripts::new(1, facts.clone());
         let source: Arc<[u8]> = b"return 1"[..].into();
         for number in 0..EVAL_SCRIPTS_MAX + 2 {
             shared.insert(sha(number), &source, true);
@@ -282,16 +293,17 @@ mod tests {
         }
         assert!(shared.source(&sha(0)).is_some(), "SCRIPT LOAD makes it stay");
         assert!(shared.source(&sha(1)).is_none());
-        assert_eq!(shared.evicted.load(Ordering::Relaxed), 1);
-        let (count, bytes) = shared.scripts_len_and_bytes();
-        assert_eq!((count, bytes), (EVAL_SCRIPTS_MAX + 1, (EVAL_SCRIPTS_MAX + 1) * source.len()));
+        assert_eq!(facts.evicted.load(Ordering::Relaxed), 1);
+        let count = EVAL_SCRIPTS_MAX as u64 + 1;
+        let counted = || (facts.scripts.load(Ordering::Relaxed), facts.scripts_bytes.load(Ordering::Relaxed));
+        assert_eq!(counted(), (count, count * source.len() as u64));
         shared.flush();
-        assert_eq!((shared.scripts_len_and_bytes(), shared.scripts_generation()), ((0, 0), 1));
+        assert_eq!((counted(), shared.scripts_generation()), ((0, 0), 1));
     }
 
     #[test]
     fn only_what_may_be_killed_is() {
-        let shared = SharedScripts::new(2);
+        let shared = SharedScripts::new(2, Arc::default());
         assert_eq!(shared.kill(false), Err(KillRefused::NotBusy));
         shared.running[1].begin(5, false);
         assert_eq!(shared.kill(true), Err(KillRefused::IsScript));
@@ -308,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_change_of_the_libraries_is_all_or_nothing() {
-        let shared = SharedScripts::new(1);
+        let shared = SharedScripts::new(1, Arc::default());
         let library = Arc::new(Library { name: b"a".to_vec(), code: Vec::new(), functions: Vec::new() });
         let failed = shared.change_libraries(|libraries| {
             libraries.insert(b"a".to_vec(), library.clone());

@@ -90,7 +90,6 @@ pub fn load_stream(
     cut?;
     report.bytes = chunks.consumed();
     (report.functions, report.aux) = (chunks.facts.functions, chunks.facts.aux);
-    with_box(meeting, 0, |keyspace| keyspace.functions = report.functions.clone());
     Ok(report)
 }
 
@@ -270,6 +269,7 @@ impl Loading {
             Ok(Some(report)) => {
                 tell_origin(&report, self.now_ms);
                 loaded(&report, &self.server);
+                self.server.scripts.load(report.functions);
                 tracing::info!("DB loaded from disk: {:.3} seconds", started.elapsed().as_secs_f64());
                 true
             }

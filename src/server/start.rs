@@ -284,6 +284,9 @@ impl Plan {
             let mut exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
             exchange.log = Some(log_link);
             let log = self.log.clone();
+        let scripts = Arc::new(SharedScripts::new(self.server.cores.len(), self.server.scripts.clone()));
+        for (id, (senders, receivers)) in rings.into_iter().enumerate() {
+            let exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
             let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone(), scripts.clone());
             let worker_parts = (self.events.clone(), self.stopped.clone());
             let pin = pin_of(&self.config.current(), id);

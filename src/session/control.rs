@@ -352,6 +352,7 @@ impl Core {
             self.sampler.sample(&self.clock, &self.server);
         }
         self.measure_clients();
+        self.stats().interpreter_bytes.set(self.scripting.memory_bytes() as u64);
         if self.server.cron_paused.load(Ordering::Relaxed) || self.server.saves.is_loading() {
             return false;
         }

@@ -123,7 +123,8 @@ impl Core {
         if self.server.saves.running() != SaveKind::None {
             return Err(SAVING);
         }
-        let options = SaveOptions::new(&self.config, true, self.clock.unix_ms());
+        let options = SaveOptions::new(&self.config, true, self.clock.unix_ms())
+            .with_functions(self.server.scripts.sources());
         let mut all: Vec<&mut Keyspace> =
             self.exchange.boxes.iter_mut().filter_map(|slot| slot.as_deref_mut()).collect();
         let facts = (&self.server.saves, &self.clock);

@@ -164,6 +164,9 @@ impl Core {
         let caller = Caller { session: session.key, row, reply_mode, discard, callee, declared, now_ms };
         let arguments: Vec<&[u8]> = args.iter_from(3).collect();
         let (keys, values) = arguments.split_at(keys);
+        if self.config.get_word(crate::param!("script-undeclared-keys")) == "deny" {
+            run.only_keys = Some(keys.iter().map(|key| (*key).into()).collect());
+        }
         self.scripting.shared.running[self.id].begin(now_ms, call == ScriptCall::Function);
         if !session.in_exec {
             record::begin_unit(&mut self.exchange.boxes, declared);
@@ -284,6 +287,7 @@ impl Core {
             run.take_back(&mut self.exchange);
             record::forget_unit(&mut self.exchange.boxes);
             caller.callee.missed();
+            self.stats().scripts_anew.add(1);
             if let Some(session) = session {
                 session.client.reply_mode = caller.reply_mode;
                 if !session.in_exec {

@@ -59,6 +59,8 @@ pub struct ScriptRun {
     pub missing: u64,
     /// One of its commands panicked: its client is to be closed.
     pub panicked: bool,
+    /// The only keys it may use, where others are denied.
+    pub only_keys: Option<Vec<Box<[u8]>>>,
     /// All boxes are in hand.
     has_all: bool,
     undo: Vec<Undo>,
@@ -78,6 +80,7 @@ impl ScriptRun {
             touched: 0,
             missing: 0,
             panicked: false,
+            only_keys: None,
             has_all: false,
             undo: Vec::new(),
             undo_bytes: 0,
@@ -290,6 +293,15 @@ impl ScriptHost<'_> {
                 return Ok(());
             }
         };
+        if let Some(only) = &self.run.only_keys {
+            let mut undeclared = matches!(row.command.run, Run::AllShards(_) | Run::OneShard { .. });
+            keys::visit_keys(row.command, args, |at| undeclared |= !only.iter().any(|key| **key == *args.get(at)));
+            if undeclared {
+                const DENIED: &str = "ERR Script attempted to access a key that was not declared (script-undeclared-keys)";
+                call::write_error(reply, &CommandError::Text(DENIED), self.stats);
+                return Ok(());
+            }
+        }
         match route(row, args, &self.exchange.hasher) {
             Route::Session => {
                 self.run_session_command(row, args, reply);

@@ -93,12 +93,16 @@ pub struct CoreStats {
     pub loans: Counter,
     /// Scattered commands that needed holds.
     pub scatters: Counter,
+    /// Scripts that had to begin anew because a box they turned out to need was out.
+    pub scripts_anew: Counter,
     /// Protocol errors and limits that closed a client.
     pub query_limit_disconnections: Counter,
     /// Turns of the core's loop.
     pub cycles: Counter,
     /// Changes of the core's shard, as its cron last saw them; never reset.
     pub changes: Counter,
+    /// Memory of the core's interpreter, bytes, as its cron last saw it; never reset.
+    pub interpreter_bytes: Counter,
     /// Memory of the clients, bytes; measured every second, never reset.
     pub clients_bytes: Counter,
     /// The largest input of one client in the last seconds, bytes; likewise.
@@ -128,9 +132,11 @@ impl CoreStats {
             batches: Counter::default(),
             loans: Counter::default(),
             scatters: Counter::default(),
+            scripts_anew: Counter::default(),
             query_limit_disconnections: Counter::default(),
             cycles: Counter::default(),
             changes: Counter::default(),
+            interpreter_bytes: Counter::default(),
             clients_bytes: Counter::default(),
             client_input_bytes_max: Counter::default(),
             client_output_bytes_max: Counter::default(),
@@ -194,7 +200,7 @@ impl CoreStats {
         for counter in
             [&self.connections, &self.commands, &self.reads, &self.writes, &self.bytes_in, &self.bytes_out, &self.errors]
                 .into_iter()
-                .chain([&self.batches, &self.loans, &self.scatters, &self.query_limit_disconnections, &self.cycles])
+                .chain([&self.batches, &self.loans, &self.scatters, &self.scripts_anew, &self.query_limit_disconnections, &self.cycles])
         {
             counter.reset();
         }

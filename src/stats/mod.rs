@@ -5,4 +5,5 @@ pub mod latency;
 pub mod log;
 pub mod memory;
 pub mod persistence;
+pub mod scripts;
 pub mod server;

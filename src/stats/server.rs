@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 
 use super::core::CoreStats;
 use super::log::LogFacts;
+use super::scripts::ScriptFacts;
 use super::persistence::SaveFacts;
 
 /// The version of Redis whose semantics we follow; clients look at it to decide what they may use.
@@ -107,6 +108,8 @@ pub struct ServerFacts {
     pub saves: Arc<SaveFacts>,
     /// The append-only log.
     pub log: Arc<LogFacts>,
+    /// Scripts and functions.
+    pub scripts: Arc<ScriptFacts>,
 }
 
 impl ServerFacts {
@@ -139,6 +142,7 @@ impl ServerFacts {
             system_memory_bytes: 0,
             memory_startup_bytes: AtomicUsize::new(0),
             samples: Samples::default(),
+            scripts: Arc::default(),
             saves: Arc::new(SaveFacts::new(started_ms)),
             log: Arc::default(),
         }

@@ -40,6 +40,7 @@ const KINDS: &[(&str, u64)] = &[
     ("blmove", 3),
     ("exec", 4),
     ("watch", 3),
+    ("eval", 4),
 ];
 
 /// The first so many kinds run on one shard or scattered.
@@ -129,6 +130,11 @@ impl Generator {
             "blpop" => Op::Blpop(self.keys()),
             "blmove" => Op::Blmove(self.key(), self.key()),
             "exec" => Op::Exec((0..self.random.below(4)).map(|_| self.simple_op()).collect()),
+            "eval" => Op::Script {
+                ops: (0..self.random.below(4)).map(|_| self.simple_op()).collect(),
+                declared: self.random.below(2) == 0,
+                number: self.random.below(20),
+            },
             "watch" => Op::Swap(self.key(), self.value()),
             _ => Op::Flushall,
         }

@@ -47,6 +47,13 @@ pub enum Op {
     Blmove(Key, Key),
     /// MULTI, these, EXEC: one step.
     Exec(Vec<Op>),
+    /// A script that runs these; `declared`: it says which keys. `number` makes it another script than the others, of which
+    /// nothing has been learned.
+    Script {
+        ops: Vec<Op>,
+        declared: bool,
+        number: u64,
+    },
     /// WATCH the key, GET it, MULTI, SET it, EXEC: one step, unless EXEC says that the key was changed.
     Swap(Key, u64),
 }
@@ -166,6 +173,7 @@ impl Op {
             Op::Blpop(_) => "blpop",
             Op::Blmove(..) => "blmove",
             Op::Exec(_) => "exec",
+            Op::Script { .. } => "eval",
             Op::Swap(..) => "watch",
         }
     }
@@ -176,8 +184,8 @@ impl Op {
             Op::Get(key) | Op::Set(key, _) | Op::Append(key, _) | Op::Incr(key) => vec![*key],
             Op::Rpush(key, _) | Op::Lpop(key) | Op::Swap(key, _) => vec![*key],
             Op::Lmove(from, to) | Op::Blmove(from, to) => vec![*from, *to],
-            Op::Exec(ops) if ops.iter().any(|op| op.keys().is_empty()) => Vec::new(),
-            Op::Exec(ops) => ops.iter().flat_map(Op::keys).collect(),
+            Op::Exec(ops) | Op::Script { ops, .. } if ops.iter().any(|op| op.keys().is_empty()) => Vec::new(),
+            Op::Exec(ops) | Op::Script { ops, .. } => ops.iter().flat_map(Op::keys).collect(),
             Op::Del(keys) | Op::Exists(keys) | Op::Mget(keys) | Op::Blpop(keys) => keys.clone(),
             Op::Mset(pairs) | Op::Msetnx(pairs) => pairs.iter().map(|&(key, _)| key).collect(),
             Op::Rename(from, to) | Op::Renamenx(from, to) | Op::Copy { from, to, .. } => vec![*from, *to],
@@ -195,7 +203,7 @@ impl Op {
             Op::Lpop(_) | Op::Lmove(..) | Op::Blpop(_) | Op::Blmove(..) => {
                 matches!(reply, Value::Nil { .. } | Value::NilArray) || reply.is_error()
             }
-            Op::Exec(ops) => match reply {
+            Op::Exec(ops) | Op::Script { ops, .. } => match reply {
                 Value::Array(replies) => ops.iter().zip(replies).all(|(op, reply)| op.is_inert(reply)),
                 _ => false,
             },
@@ -232,6 +240,7 @@ impl Op {
         let mut arguments = vec![self.name().as_bytes().to_vec()];
         match self {
             Op::Exec(_) => {}
+            Op::Script { ops, declared, number } => arguments.extend(script_arguments(ops, *declared, *number)),
             Op::Rpush(key, elements) => {
                 arguments.push(key_name(*key));
                 arguments.extend(elements.iter().map(|element| element.to_string().into_bytes()));
@@ -277,7 +286,7 @@ impl Op {
             Op::Rpush(..) | Op::Lpop(_) | Op::Lmove(..) | Op::Blpop(_) | Op::Blmove(..) => {
                 self.apply_to_list(own, values, returned)
             }
-            Op::Exec(ops) => Value::Array(ops.iter().map(|op| op.apply(state, database, values, None)).collect()),
+            Op::Exec(ops) | Op::Script { ops, .. } => Value::Array(ops.iter().map(|op| op.apply(state, database, values, None)).collect()),
             Op::Swap(key, value) => self.apply_swap(&mut own[*key], *value, values, returned),
             Op::Get(key) => values.reply(own[*key]),
             Op::Set(key, value) => {
@@ -431,6 +440,29 @@ fn pop(own: &mut [u32; KEYS_MAX], key: Key, values: &mut Values) -> Option<Vec<u
     let first = (!elements.is_empty()).then(|| elements.remove(0));
     own[key] = values.list(&elements);
     first
+}
+
+/// Runs the commands that stand in ARGV, each behind its number of arguments, and returns their replies.
+const SCRIPT: &str = "local replies, at = {}, 1
+while ARGV[at] do
+  local command = {}
+  for offset = 1, tonumber(ARGV[at]) do command[offset] = ARGV[at + offset] end
+  replies[#replies + 1] = redis.pcall(unpack(command))
+  at = at + #command + 1
+end
+return replies -- ";
+
+/// The arguments of EVAL.
+fn script_arguments(ops: &[Op], declared: bool, number: u64) -> Vec<Vec<u8>> {
+    let keys: Vec<Key> = if declared { ops.iter().flat_map(Op::keys).collect() } else { Vec::new() };
+    let mut arguments = vec![format!("{SCRIPT}{number}").into_bytes(), keys.len().to_string().into_bytes()];
+    arguments.extend(keys.into_iter().map(key_name));
+    for op in ops {
+        let command = op.arguments();
+        arguments.push(command.len().to_string().into_bytes());
+        arguments.extend(command);
+    }
+    arguments
 }
 
 /// The bytes of a command.

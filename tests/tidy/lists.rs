@@ -86,7 +86,7 @@ const UNSAFE_FILES: &[&str] = &[
 /// Files that may hold a lock. The data path has none: ownership is the lock (architecture.md §1).
 /// Those outside `server/`: CONFIG SET replaces the shared configuration; error kinds are counted per core, read by INFO;
 /// scripts and libraries are shared as sources, which a core reads when it meets one for the first time.
-const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs", "src/script/shared.rs"];
+const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs", "src/script/shared.rs", "src/stats/scripts.rs"];
 
 /// All bans, each with its replacement.
 pub const BANS: &[Ban] = &[

@@ -112,7 +112,7 @@ const SUBCOMMANDS: &[Command] = &[
         run: Run::Session(debug),
         since: "3.2.0",
         summary: "Turns the debugger for the scripts of this client on or off.",
-        syntax: "mode(YES|SYNC|NO)",
+        syntax: "mode(YES | SYNC | NO)",
         ..SUBCOMMAND
     },
     Command {
@@ -131,7 +131,7 @@ const SUBCOMMANDS: &[Command] = &[
         run: Run::Session(flush),
         summary: "Makes the server forget all scripts.",
         complexity: "O(N) with N being the number of scripts in cache",
-        syntax: "[flush-type(ASYNC|SYNC)]@6.2.0",
+        syntax: "[flush-type(ASYNC | SYNC)]@6.2.0",
         history: &[("6.2.0", "Added the `ASYNC` and `SYNC` flushing mode modifiers.")],
         tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
         ..SUBCOMMAND

@@ -86,7 +86,7 @@ const SUBCOMMANDS: &[Command] = &[
         flags: Flags::NOSCRIPT.and(Flags::WRITE),
         summary: "Removes all libraries.",
         complexity: "O(N) where N is the number of functions deleted",
-        syntax: "[flush-type(ASYNC|SYNC)]",
+        syntax: "[flush-type(ASYNC | SYNC)]",
         tips: EVERYWHERE,
         ..SUBCOMMAND
     },
@@ -135,7 +135,7 @@ const SUBCOMMANDS: &[Command] = &[
         flags: Flags::NOSCRIPT.and(Flags::WRITE).and(Flags::DENYOOM),
         summary: "Makes libraries from a payload.",
         complexity: "O(N) where N is the number of functions on the payload",
-        syntax: "serialized-value [policy(FLUSH|APPEND|REPLACE)]",
+        syntax: "serialized-value [policy(FLUSH | APPEND | REPLACE)]",
         tips: EVERYWHERE,
         ..SUBCOMMAND
     },

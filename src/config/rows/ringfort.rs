@@ -5,6 +5,8 @@ use crate::stdx::limits::{LOOK_AROUND_US_MAX, SHARDS_MAX};
 
 const PINNING: &[(&str, i32)] = &[("auto", 0), ("yes", 1), ("no", 2)];
 
+const UNDECLARED: &[(&str, i32)] = &[("allow", 0), ("deny", 1)];
+
 const DRIVERS: &[(&str, i32)] = &[("auto", 0), ("io_uring", 1), ("epoll", 2)];
 
 pub(super) const RINGFORT: &[Parameter] = &[
@@ -23,6 +25,11 @@ pub(super) const RINGFORT: &[Parameter] = &[
         .about(
             "Tie each thread to its core. auto does not: where clients share the machine that cost a quarter of the \
              requests (68,000 instead of 89,000 a second). yes is for a machine, or cpuset, of the server's own.",
+        ),
+    row("script-undeclared-keys", Kind::Choice(UNDECLARED), "allow")
+        .about(
+            "Keys that a script reaches for without having declared them: allow, on any core and still atomic, or deny, with \
+             an error.",
         ),
     row("shards", integer(0, SHARDS_MAX as i64), "0")
         .immutable()

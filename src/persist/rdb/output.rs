@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::persist::crc64;
@@ -39,6 +41,8 @@ pub struct SaveOptions {
     pub uses: UseWritten,
     /// It is the base of a log, and says so.
     pub is_log_base: bool,
+    /// Sources of the libraries of functions.
+    pub functions: Vec<Bytes>,
     /// Unix time in milliseconds.
     pub now_ms: i64,
 }
@@ -59,8 +63,14 @@ impl SaveOptions {
             key_delay_us: config.get_i64(crate::param!("rdb-key-save-delay")),
             uses: UseWritten::of_policy(config.get_word(crate::param!("maxmemory-policy"))),
             is_log_base: false,
+            functions: Vec::new(),
             now_ms,
         }
+    }
+
+    /// The same with the libraries of functions.
+    pub fn with_functions(self, functions: Vec<Bytes>) -> SaveOptions {
+        SaveOptions { functions, ..self }
     }
 
     /// The same to another place, for the base of a log.
@@ -185,7 +195,7 @@ pub fn preface(options: &SaveOptions, keyspaces: &[&Keyspace]) -> Vec<u8> {
     aux("ctime", &(options.now_ms / 1000).to_string());
     aux("used-mem", &memory::used_bytes().to_string());
     aux("aof-base", if options.is_log_base { "1" } else { "0" });
-    for source in keyspaces.iter().flat_map(|keyspace| &keyspace.functions) {
+    for source in &options.functions {
         writer.byte(opcode::FUNCTION);
         writer.text(source);
     }

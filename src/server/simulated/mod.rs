@@ -119,7 +119,7 @@ impl World {
             doorbells: (0..options.cores).map(|_| Doorbell::silent()).collect(),
         });
         let (rings, outside) = lay_rings(options.cores, options.ring_slots);
-        let scripts = Arc::new(SharedScripts::new(options.cores));
+        let scripts = Arc::new(SharedScripts::new(options.cores, server.scripts.clone()));
         let misses_max = random.below(3).saturating_sub(1) as u32;
         let cores = rings.into_iter().enumerate().map(|(id, (senders, receivers))| {
             let exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
