@@ -74,6 +74,7 @@ const ALLOWED: &[Allowed] = &[
     (&["command|getkeys", "command|getkeysandflags"], "syntax", "7.2 lists their arguments"),
     (&["command|getkeys", "command|getkeysandflags"], "arity", "7.2 takes commands without arguments too"),
     (&["bzpopmax", "bzpopmin"], "flags", "7.2 allows them in scripts, where they do not wait"),
+    (&["function|flush", "script|flush"], "syntax", "7.2 renamed the argument"),
     (&["hscan"], "syntax", "7.4 has NOVALUES"),
     (&["keys"], "arity", "KEYS alone means all keys here"),
     (&["keys"], "syntax", "likewise"),

@@ -102,7 +102,6 @@ impl Harness {
             config,
             client: Client::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), START_MS),
             now_ms: START_MS,
-            scripting: Scripting::new(Arc::new(SharedScripts::new(1)), Clock::simulated(START_MS * 1000).0),
             recorder: None,
             scripting: Scripting::new(Arc::new(SharedScripts::new(1, Arc::default())), Clock::simulated(START_MS * 1000).0),
             hasher,

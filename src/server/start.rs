@@ -279,14 +279,11 @@ impl Plan {
     /// Starts one thread per core; what is left is the way to talk to them from outside.
     pub(super) fn start_cores(self, driver: DriverKind) -> io::Result<Outside> {
         let (rings, outside) = lay_rings(self.server.cores.len(), RING_SLOTS);
-        let scripts = Arc::new(SharedScripts::new(self.server.cores.len()));
+        let scripts = Arc::new(SharedScripts::new(self.server.cores.len(), self.server.scripts.clone()));
         for (id, ((senders, receivers), log_link)) in rings.into_iter().zip(self.log_links).enumerate() {
             let mut exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
             exchange.log = Some(log_link);
             let log = self.log.clone();
-        let scripts = Arc::new(SharedScripts::new(self.server.cores.len(), self.server.scripts.clone()));
-        for (id, (senders, receivers)) in rings.into_iter().enumerate() {
-            let exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
             let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone(), scripts.clone());
             let worker_parts = (self.events.clone(), self.stopped.clone());
             let pin = pin_of(&self.config.current(), id);
