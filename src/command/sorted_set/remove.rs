@@ -6,7 +6,6 @@ use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::spec::{self, Command, Flags, Run};
 use crate::keyspace::write::{KeyWrite, OtherType};
-use crate::value::object::Collection;
 use crate::value::sorted_set::SortedSet;
 
 use super::{SORTED_SET, member_range, ranks_of, score_range};
