@@ -54,6 +54,9 @@ pub struct Waiter {
     pub even_without_key: bool,
 }
 
+/// A shard, and how many chunks of its part of the log hold what was seen in its box.
+pub type Chunks = (u16, u64);
+
 /// A reply for a client that waited, on its way to the client's core.
 #[derive(Debug)]
 pub struct Served {
@@ -65,6 +68,8 @@ pub struct Served {
     pub reply: Reply,
     /// The command panicked; the client is to be closed.
     pub panicked: bool,
+    /// What must be on the disk before the reply is sent; empty when nothing waits for the disk.
+    pub chunks: Vec<Chunks>,
 }
 
 type Queue = VecDeque<Arc<Waiter>>;

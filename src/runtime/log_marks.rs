@@ -32,6 +32,11 @@ impl LogMarks {
         }
     }
 
+    /// Number of shards.
+    pub fn shards(&self) -> usize {
+        self.durable.len()
+    }
+
     /// A ticket: greater than every one that was taken before, as the boxes and messages that are passed on tell it.
     pub fn take_ticket(&self) -> u64 {
         self.tickets.0.fetch_add(1, Ordering::Relaxed)

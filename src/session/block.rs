@@ -109,6 +109,12 @@ impl Core {
         {
             session.killed = true;
         }
+        if !served.chunks.is_empty()
+            && let Some(mut session) = self.take_session(key)
+        {
+            self.gate_by_chunks(&mut session, served.chunks.iter().copied());
+            self.put_session(session);
+        }
         self.end_block(key, |_, reply| reply.append_range(&served.reply, 0, served.reply.position()));
     }
 

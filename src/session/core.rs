@@ -97,6 +97,8 @@ pub struct Core {
     pub(super) window: Vec<Planned>,
     pub(super) open_batches: Vec<Option<Box<Batch>>>,
     pub(super) paused: Vec<SessionKey>,
+    /// Sessions whose replies wait for the disk.
+    pub(super) gated: Vec<SessionKey>,
     /// When waits end (Unix time in milliseconds), with their sessions.
     pub(super) deadlines: BTreeSet<(i64, u64)>,
     /// Waits of closed connections that somebody was about to serve.
@@ -156,6 +158,7 @@ impl Core {
             window: Vec::new(),
             open_batches: (0..shards).map(|_| None).collect(),
             paused: Vec::new(),
+            gated: Vec::new(),
             deadlines: BTreeSet::new(),
             orphans: Vec::new(),
             cron: Default::default(),
@@ -279,6 +282,7 @@ impl Core {
             (self.standing_script.is_some(), "a script that stands still"),
             (!self.script_queue.is_empty(), "a session that waits for a script"),
             (!self.paused.is_empty(), "a paused session"),
+            (!self.gated.is_empty(), "a reply that waits for the disk"),
             (!self.deadlines.is_empty(), "the end of a wait"),
             (!self.orphans.is_empty(), "an orphaned wait"),
             (sessions + self.free_slots.len() != self.sessions.len(), "a lost session slot"),
@@ -299,6 +303,7 @@ impl Core {
         self.refresh_config();
         let mut share = COMMANDS_PER_TURN_MAX;
         let progress = self.process_session(&mut session, &mut share);
+        self.gate_by_boxes(&mut session);
         self.end_turn();
         self.put_session(session);
         progress
@@ -321,6 +326,9 @@ impl Core {
             }
             if session.closing && session.requests.is_none() {
                 return self.after_input(session);
+            }
+            if !self.is_gate_open(session) {
+                return Progress::Wait;
             }
             match session.stall {
                 Stall::Drain if session.batches_out == 0 => session.stall = Stall::None,

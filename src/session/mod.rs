@@ -10,6 +10,7 @@ pub mod control;
 pub mod block;
 pub mod core;
 mod jobs;
+pub mod gate;
 mod memory;
 pub mod multi;
 pub mod output;

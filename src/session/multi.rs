@@ -263,6 +263,7 @@ impl Core {
         // While the boxes are here, the rest of its pipeline needs no messages either.
         *left -= 1;
         self.process_session(&mut session, left);
+        self.gate_by_boxes(&mut session);
         self.send_batches();
         self.put_session(session);
         self.wake(key);
@@ -401,6 +402,7 @@ impl Core {
             } else if !session.discards_reply() {
                 write_scattered(&scatter, &scattering, session.reply());
             }
+            self.gate_by_chunks(&mut session, scattering.returned.iter().map(|batch| (batch.shard, batch.chunks)));
             self.stats().per_command[scattering.row.id].calls.add(1);
             self.spent_alone(scattering.row, scattering.returned.iter().map(|batch| batch.spent_ns).sum());
             session.next += 1;

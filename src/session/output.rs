@@ -26,6 +26,7 @@ impl Core {
         if batch.outcome == Outcome::Panicked {
             session.killed = true;
         }
+        self.gate_by_chunks(&mut session, std::iter::once((batch.shard, batch.chunks)));
         self.tickets[ticket as usize].batch = Some(batch);
         session.batches_out -= 1;
         if session.batches_out == 0 {

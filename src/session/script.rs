@@ -337,6 +337,9 @@ impl Core {
             }
             return self.stand_again(standing);
         }
+        if let Some(session) = &mut session {
+            self.gate_by_boxes(session);
+        }
         let touched = standing.run.touched;
         let row = standing.caller.row;
         for shard in bits(touched) {

@@ -7,6 +7,7 @@ use crate::command::table::Row;
 use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::{BigRead, ProtocolError, RequestParser, Requests};
 use super::block::Blocked;
+use super::gate::Gate;
 use super::transaction::{Transaction, Watch};
 use crate::stdx::limits::{LATE_PIECES_MAX, OUTPUT_BYTES_PAUSE, READ_BUFFER_BYTES};
 
@@ -98,6 +99,8 @@ pub struct Session {
     pub(super) protocol_error: Option<ProtocolError>,
     /// The client sent a request beyond `client-query-buffer-limit`: closed without a word.
     pub(super) over_limit: bool,
+    /// What the replies wait for.
+    pub gate: Gate,
     /// Replies ready to leave.
     pub out: Reply,
     pub(super) segments: VecDeque<Segment>,
@@ -145,6 +148,7 @@ impl Session {
             more_input: false,
             protocol_error: None,
             over_limit: false,
+            gate: Gate::default(),
             out: Reply::new(Protocol::Resp2),
             segments: VecDeque::new(),
             remote_shards: 0,

@@ -275,7 +275,7 @@ impl Exchange {
             || self.receivers.iter_mut().any(|ring| !ring.is_empty())
             || (self.home.wants_box() && shelf.has_box())
             || (self.overflow_len > 0 && self.overflow_has_room())
-            || self.log.as_ref().is_some_and(LogLink::can_leave)
+            || self.log.as_ref().is_some_and(LogLink::has_work)
     }
 
     /// What is not done or not put away. For tests and the simulation.

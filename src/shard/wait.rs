@@ -248,7 +248,12 @@ fn serve_one(
         return;
     }
     waiter.claim.settle_held();
-    let served = Served { core: waiter.core, session: waiter.session, reply, panicked };
+    let mut chunks = Vec::new();
+    if runner.server.log.gates_replies() {
+        let in_hand = boxes.iter().enumerate().filter_map(|(shard, slot)| Some((shard, slot.as_ref()?)));
+        chunks.extend(in_hand.map(|(shard, keyspace)| (shard as u16, keyspace.journal.chunks())));
+    }
+    let served = Served { core: waiter.core, session: waiter.session, reply, panicked, chunks };
     let keyspace = boxes[shard].as_deref_mut().expect("its key was signalled from this box");
     keyspace.waiters.get_or_insert_default().served.push(served);
 }

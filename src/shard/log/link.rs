@@ -24,6 +24,8 @@ pub struct LogLink {
     sender: Sender<Box<Shipment>>,
     empties: Receiver<Box<Shipment>>,
     current: Box<Shipment>,
+    /// For each shard, how many chunks must be safe before somebody here goes on.
+    awaited: Vec<u64>,
 }
 
 /// The log's end of a link.
@@ -38,7 +40,8 @@ pub struct LogEnd {
 pub fn link(meeting: Arc<LogMeeting>) -> (LogLink, LogEnd) {
     let (sender, receiver) = ring(LOG_RING_SLOTS);
     let (empties_sender, empties) = ring(LOG_RING_SLOTS);
-    (LogLink { meeting, sender, empties, current: Box::default() }, LogEnd { receiver, empties: empties_sender })
+    let awaited = vec![u64::MAX; meeting.marks.shards()];
+    (LogLink { meeting, sender, empties, current: Box::default(), awaited }, LogEnd { receiver, empties: empties_sender })
 }
 
 impl LogLink {
@@ -77,9 +80,23 @@ impl LogLink {
         }
     }
 
-    /// Something waits that now has room.
-    pub fn can_leave(&self) -> bool {
-        self.is_waiting() && self.sender.len() < self.sender.capacity()
+    /// Something waits that now has room, or somebody for what is safe now.
+    pub fn has_work(&self) -> bool {
+        (self.is_waiting() && self.sender.len() < self.sender.capacity())
+            || self.awaited.iter().enumerate().any(|(shard, &count)| {
+                count != u64::MAX && self.meeting.marks.durable(shard) >= count
+            })
+    }
+
+    /// Somebody on this core waits until so many chunks of the shard are safe.
+    pub fn await_durable(&mut self, core: usize, shard: usize, chunks: u64) {
+        self.awaited[shard] = self.awaited[shard].min(chunks);
+        self.meeting.marks.set_waiting(core, true);
+    }
+
+    /// Nobody waits any more; who still does says so again.
+    pub fn forget_awaited(&mut self) {
+        self.awaited.fill(u64::MAX);
     }
 
     /// The log is so far behind that sessions must not be read for now.

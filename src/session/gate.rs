@@ -1,0 +1,123 @@
+//! Replies that wait for the disk (`appendfsync always`): a session's output leaves only when everything it may tell of is
+//! safe, what others wrote and it only read included. So no client ever sees a value that a crash could take back.
+//!
+//! After a turn the session notes, for each shard whose box was in its hand, how many chunks of the log hold what was in the
+//! box then; replies from other cores bring that number along. It runs nothing more until the log has come so far, so its
+//! output grows by one turn at most meanwhile, and one sync serves all who wait.
+
+use crate::keyspace::wait::Chunks;
+use crate::runtime::log_marks::LogMarks;
+use crate::shard::exchange::Exchange;
+
+use super::core::Core;
+use super::state::{Session, SessionKey};
+
+/// What a session waits for.
+#[derive(Default)]
+pub struct Gate {
+    needs: Vec<Chunks>,
+}
+
+impl Gate {
+    /// Nothing is waited for.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.needs.is_empty()
+    }
+
+    /// The output tells of these chunks.
+    fn raise(&mut self, chunks: Chunks, marks: &LogMarks) {
+        let (shard, count) = chunks;
+        if marks.durable(shard as usize) >= count {
+            return;
+        }
+        match self.needs.iter_mut().find(|(of, _)| *of == shard) {
+            Some((_, needed)) => *needed = count.max(*needed),
+            None => self.needs.push(chunks),
+        }
+    }
+
+    /// Forgets what is safe; true when that is all.
+    fn try_open(&mut self, marks: &LogMarks) -> bool {
+        self.needs.retain(|&(shard, count)| marks.durable(shard as usize) < count);
+        self.needs.is_empty()
+    }
+}
+
+impl Core {
+    /// The session's turn ends: what it may have seen in the boxes in hand must be safe before it tells.
+    #[inline]
+    pub(super) fn gate_by_boxes(&mut self, session: &mut Session) {
+        if self.server.log.gates_replies() {
+            self.gate_all(session);
+        }
+    }
+
+    fn gate_all(&mut self, session: &mut Session) {
+        let Exchange { boxes, .. } = &self.exchange;
+        let seen = boxes.iter().enumerate().filter_map(|(shard, slot)| {
+            slot.as_ref().map(|keyspace| (shard as u16, keyspace.journal.chunks()))
+        });
+        if let Some(log) = &self.exchange.log {
+            seen.for_each(|chunks| session.gate.raise(chunks, log.marks()));
+        }
+        self.note_gated(session);
+    }
+
+    /// Replies came from elsewhere that tell of these chunks.
+    pub(super) fn gate_by_chunks(&mut self, session: &mut Session, chunks: impl Iterator<Item = Chunks>) {
+        if !self.server.log.gates_replies() {
+            return;
+        }
+        if let Some(log) = &self.exchange.log {
+            chunks.for_each(|chunks| session.gate.raise(chunks, log.marks()));
+        }
+        self.note_gated(session);
+    }
+
+    fn note_gated(&mut self, session: &Session) {
+        let Some(log) = &mut self.exchange.log else { return };
+        if session.gate.is_open() {
+            return;
+        }
+        for &(shard, count) in &session.gate.needs {
+            log.await_durable(self.id, shard as usize, count);
+        }
+        if !self.gated.contains(&session.key) {
+            self.gated.push(session.key);
+        }
+    }
+
+    /// Whether the session's output may leave, and it may go on.
+    pub(super) fn is_gate_open(&self, session: &mut Session) -> bool {
+        session.gate.is_open() || self.exchange.log.as_ref().is_none_or(|log| session.gate.try_open(log.marks()))
+    }
+
+    /// Lets go on who waited for what is safe now.
+    pub(super) fn open_gates(&mut self) {
+        if self.gated.is_empty() {
+            return;
+        }
+        if let Some(log) = &mut self.exchange.log {
+            log.forget_awaited();
+        }
+        for key in std::mem::take(&mut self.gated) {
+            self.open_gate(key);
+        }
+        if self.gated.is_empty()
+            && let Some(log) = &self.exchange.log
+        {
+            log.marks().set_waiting(self.id, false);
+        }
+    }
+
+    fn open_gate(&mut self, key: SessionKey) {
+        let Some(mut session) = self.take_session(key) else { return };
+        if self.is_gate_open(&mut session) {
+            self.wake(key);
+        } else {
+            self.note_gated(&session);
+        }
+        self.put_session(session);
+    }
+}
