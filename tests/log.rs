@@ -6,8 +6,9 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use support::client::Client;
+use support::client::{Address, Client};
 use support::generate::{Generator, Move};
 use support::server::{Server, Target, Transport, skip_without_redis};
 use support::value::Value;
@@ -90,9 +91,10 @@ fn is_awkward(name: &str) -> bool {
 }
 
 /// Plays random commands over a few connections; `seen` gets those that were sent.
-fn play(server: &Server, seed: u64, commands: usize) {
+fn play(address: &Address, seed: u64, commands: usize) {
     let mut generator = Generator::new(seed);
-    let mut clients: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    let connect = || Client::connect(address).expect("the server listens");
+    let mut clients: Vec<Client> = (0..4).map(|_| connect()).collect();
     let mut made = 0;
     while made < commands {
         let Move::Pipeline { connection, requests, .. } = generator.next_move() else { continue };
@@ -104,7 +106,7 @@ fn play(server: &Server, seed: u64, commands: usize) {
                 continue;
             }
             if clients[client].try_call(&request.arguments).is_err() {
-                clients[client] = server.connect();
+                clients[client] = connect();
             }
             made += 1;
         }
@@ -125,7 +127,7 @@ fn random_commands_are_there_again() {
         let folder = Folder::new(&format!("random-{shards}"));
         let seed = 11 + index as u64;
         let server = ringfort(shards, &folder.0, &[]);
-        play(&server, seed, commands());
+        play(server.address(), seed, commands());
         let before = (digest(&server), values(&server));
         drop(server);
         let server = ringfort(SHARDS[(index + 1) % SHARDS.len()], &folder.0, &[]);
@@ -285,4 +287,56 @@ fn a_log_cut_anywhere() {
     std::fs::write(&path, &whole[..whole.len() - 1]).expect("it can be written");
     let refused = std::panic::catch_unwind(|| ringfort(2, &folder.0, &["--aof-load-truncated", "no"]));
     assert!(refused.is_err(), "it started although the log was cut off");
+}
+
+fn info(client: &mut Client, field: &str) -> String {
+    let page = text(&client.call(&["INFO", "persistence"]));
+    let at = page.find(&format!("{field}:")).unwrap_or_else(|| panic!("INFO has no {field}: {page}"));
+    page[at + field.len() + 1..].chars().take_while(|letter| !letter.is_whitespace() && *letter != '\\').collect()
+}
+
+fn wait_for_rewrite(client: &mut Client) {
+    while info(client, "aof_rewrite_in_progress") != "0" || info(client, "aof_rewrite_scheduled") != "0" {}
+    assert_eq!(info(client, "aof_last_bgrewrite_status"), "ok");
+}
+
+/// A rewrite, and recording that is turned off and on, while others write.
+#[test]
+fn rewritten_while_others_write() {
+    for shards in SHARDS {
+        let folder = Folder::new(&format!("rewrite-{shards}"));
+        let server = ringfort(shards, &folder.0, &["--appendfsync", "always"]);
+        let mut client = server.connect();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for seed in 0..2 {
+                let (address, stop) = (server.address().clone(), &stop);
+                scope.spawn(move || {
+                    for round in 0.. {
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        play(&address, 100 * (seed + 1) + round, 200);
+                    }
+                });
+            }
+            for _ in 0..3 {
+                client.call(&["BGREWRITEAOF"]);
+                wait_for_rewrite(&mut client);
+            }
+            client.call(&["CONFIG", "SET", "appendonly", "no"]);
+            while info(&mut client, "aof_enabled") != "0" {}
+            play(server.address(), 7, 100);
+            client.call(&["CONFIG", "SET", "appendonly", "yes"]);
+            wait_for_rewrite(&mut client);
+            assert_eq!(info(&mut client, "aof_enabled"), "1");
+            stop.store(true, Ordering::Relaxed);
+        });
+        let before = (digest(&server), values(&server));
+        let manifest = std::fs::read_to_string(folder.file("appendonly.aof.manifest")).expect("there is one");
+        assert_eq!(manifest.lines().count(), 2, "{manifest}");
+        drop(server);
+        let server = ringfort(shards, &folder.0, &[]);
+        assert_same(&before, &(digest(&server), values(&server)), &format!("{shards} shards"));
+    }
 }

@@ -328,15 +328,36 @@ fn persistence(page: &mut Page, facts: &Facts<'_>) {
     page.line("rdb_last_cow_size", saves.last_copied_bytes.load(Relaxed));
     page.line("rdb_last_load_keys_expired", saves.last_load_expired.load(Relaxed));
     page.line("rdb_last_load_keys_loaded", saves.last_load_keys.load(Relaxed));
-    page.zeros(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
-    page.line("aof_last_rewrite_time_sec", -1);
-    page.line("aof_current_rewrite_time_sec", -1);
-    page.line("aof_last_bgrewrite_status", "ok");
-    page.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
-    page.line("aof_last_write_status", "ok");
-    page.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    log(page, facts);
     if saves.is_loading() {
         loading(page, facts);
+    }
+}
+
+/// The append-only log.
+fn log(page: &mut Page, facts: &Facts<'_>) {
+    let log = &*facts.server.log;
+    let started_ms = log.rewrite_started_ms.load(Relaxed);
+    let is_enabled = log.enabled.load(Relaxed);
+    let failures = log.rewrites_failed.load(Relaxed);
+    let running_s = if started_ms == 0 { -1 } else { (facts.now_ms - started_ms).max(0) / 1000 };
+    page.line("aof_enabled", u8::from(is_enabled));
+    page.line("aof_rewrite_in_progress", u8::from(log.is_rewriting()));
+    page.line("aof_rewrite_scheduled", u8::from(log.rewrite_scheduled.load(Relaxed)));
+    page.line("aof_last_rewrite_time_sec", log.last_rewrite_s.load(Relaxed) - 1);
+    page.line("aof_current_rewrite_time_sec", running_s);
+    page.line("aof_last_bgrewrite_status", if failures == 0 { "ok" } else { "err" });
+    page.line("aof_rewrites", log.rewrites.load(Relaxed));
+    page.line("aof_rewrites_consecutive_failures", failures);
+    page.line("aof_last_write_status", if log.failure().is_none() { "ok" } else { "err" });
+    page.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    if is_enabled {
+        page.line("aof_current_size", log.bytes.load(Relaxed));
+        page.line("aof_base_size", log.base_bytes.load(Relaxed));
+        page.line("aof_pending_rewrite", 0);
+        page.line("aof_buffer_length", log.buffer_bytes.load(Relaxed));
+        page.line("aof_pending_bio_fsync", u8::from(log.syncing.load(Relaxed)));
+        page.line("aof_delayed_fsync", log.delayed_syncs.load(Relaxed));
     }
 }
 

@@ -42,6 +42,15 @@ pub const COMMANDS: &[Command] = &[
         ..Command::BASE
     },
     Command {
+        name: "bgrewriteaof",
+        arity: 1,
+        run: Run::Control(|_| Ok(ControlRequest::RewriteLog)),
+        flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING),
+        summary: "Writes the append-only log anew, as short as it can be, while commands go on.",
+        complexity: "O(1)",
+        ..Command::BASE
+    },
+    Command {
         name: "lastsave",
         arity: 1,
         run: Run::Session(lastsave),

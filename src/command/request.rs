@@ -47,6 +47,8 @@ pub enum ControlRequest {
         /// It may wait until what is running now has ended.
         schedule: bool,
     },
+    /// BGREWRITEAOF.
+    RewriteLog,
     /// SHUTDOWN.
     Shutdown(Shutdown),
     /// QUIT: the client is closed once its replies are sent.

@@ -8,6 +8,7 @@
 //! A write that fails is repeated until it succeeds; meanwhile the server refuses writes. A sync that fails is never
 //! repeated, because the kernel may have thrown the pages away: the refusal stays.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -62,8 +63,10 @@ pub struct LogWriter {
     unsynced: bool,
     last_sync: Instant,
     stamped_s: u64,
-    /// Signs that are expected.
-    rotations: Vec<u64>,
+    /// Signs that are expected: their tickets, and whether a new file begins there, or none.
+    signs: Vec<(u64, bool)>,
+    /// Orders that wait until what has been taken in is written.
+    put_off: VecDeque<Order>,
     /// A file has begun that a base will be written for.
     awaits_base: bool,
     /// Chunks of each shard that were published as safe.
@@ -109,7 +112,8 @@ pub fn start(parts: LogParts) -> io::Result<LogOrders> {
         unsynced: false,
         last_sync: Instant::now(),
         stamped_s: 0,
-        rotations: Vec::new(),
+        signs: Vec::new(),
+        put_off: VecDeque::new(),
         awaits_base: false,
         published: vec![0; shards],
     };
@@ -140,9 +144,15 @@ impl LogWriter {
                 }
             };
             if let Some(order) = order {
-                self.obey(order);
+                self.put_off.push_back(order);
             }
-            while let Ok(order) = self.orders.try_recv() {
+            self.put_off.extend(self.orders.try_iter());
+            while let Some(order) = self.put_off.pop_front() {
+                if matches!(order, Order::Base(Some(_))) && self.signs.iter().any(|(_, goes_on)| *goes_on) {
+                    // Its file has not begun yet.
+                    self.put_off.push_front(order);
+                    break;
+                }
                 self.obey(order);
             }
         }
@@ -181,6 +191,7 @@ impl LogWriter {
         for core in 0..self.ends.len() {
             let Some(mut shipment) = self.ends[core].receiver.pop() else { continue };
             any = true;
+            self.look_at_orders();
             self.counted += shipment.bytes.len() as u64;
             self.stamp();
             let mut signs = Vec::new();
@@ -203,6 +214,16 @@ impl LogWriter {
         any
     }
 
+    /// What says where changes go was sent before them; the other orders wait.
+    fn look_at_orders(&mut self) {
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Order::Base(_) | Order::Flush(_) => self.put_off.push_back(order),
+                _ => self.obey(order),
+            }
+        }
+    }
+
     /// An annotation of the time, once a second, when they are wanted.
     fn stamp(&mut self) {
         if !self.settings.get_bool(crate::param!("aof-timestamp-enabled")) {
@@ -217,18 +238,24 @@ impl LogWriter {
 
     /// What stands before a sign belongs to the old file, what follows to the new one.
     fn sign(&mut self, ticket: u64, at: usize) {
-        let Some(index) = self.rotations.iter().position(|of| *of == ticket) else { return };
-        self.rotations.swap_remove(index);
-        match self.rotate(at) {
-            Ok(()) => self.awaits_base = true,
+        let Some(index) = self.signs.iter().position(|(of, _)| *of == ticket) else { return };
+        let (_, goes_on) = self.signs.swap_remove(index);
+        match self.rotate(at, goes_on) {
+            Ok(()) => self.awaits_base = goes_on,
             Err(error) => tracing::warn!("A new append only file could not be begun: {error}"),
         }
     }
 
-    fn rotate(&mut self, at: usize) -> io::Result<()> {
-        self.write_up_to(at)?;
-        self.sync()?;
+    fn rotate(&mut self, at: usize, goes_on: bool) -> io::Result<()> {
+        let result = self.write_up_to(at).and_then(|()| self.sync());
         self.selected = None;
+        if !goes_on {
+            if let Some(mut files) = self.files.take() {
+                files.drop_waiting();
+            }
+            return result;
+        }
+        result?;
         match &mut self.files {
             Some(files) if files.file.is_some() => files.open_next(),
             _ => {
@@ -251,12 +278,14 @@ impl LogWriter {
                 self.written = 0;
                 self.meeting.marks.remove_waiting(std::mem::take(&mut self.counted));
                 if self.facts.write_error.swap(0, Relaxed) != 0 {
+                    self.saves.set_alarm(SaveFacts::LOG_FAILED, self.facts.sync_error.load(Relaxed) != 0);
                     tracing::warn!("AOF write error looks solved. The server can write again.");
                 }
                 true
             }
             Err(error) => {
                 let number = error.raw_os_error().unwrap_or(nix::libc::EIO);
+                self.saves.set_alarm(SaveFacts::LOG_FAILED, true);
                 if self.facts.write_error.swap(number, Relaxed) != number {
                     tracing::warn!("Error writing to the AOF file: {error}");
                 }
@@ -334,6 +363,7 @@ impl LogWriter {
             std::process::exit(1);
         }
         let number = error.raw_os_error().unwrap_or(nix::libc::EIO);
+        self.saves.set_alarm(SaveFacts::LOG_FAILED, true);
         if self.facts.sync_error.swap(number, Relaxed) == 0 {
             tracing::warn!("Error syncing the AOF file, writes are refused from now on: {error}");
         }
@@ -376,9 +406,7 @@ impl LogWriter {
         }
         self.meeting.doorbell.cancel_park();
         self.meeting.doorbell.drain();
-        if let Some(order) = order {
-            self.obey(order);
-        }
+        self.put_off.extend(order);
     }
 
     fn obey(&mut self, order: Order) {
@@ -388,14 +416,9 @@ impl LogWriter {
                 self.selected = None;
                 self.files = Some(*files);
             }
-            Order::Rotate(ticket) => self.rotations.push(ticket),
+            Order::Rotate(ticket) => self.signs.push((ticket, true)),
+            Order::Close(ticket) => self.signs.push((ticket, false)),
             Order::Base(path) => self.base_written(path.as_deref()),
-            Order::Close => {
-                if let Err(error) = self.flush() {
-                    tracing::warn!("The append only file could not be completed: {error}");
-                }
-                self.files = None;
-            }
             Order::Flush(done) => {
                 let result = self.flush();
                 let _ = done.send(result);
@@ -417,24 +440,35 @@ impl LogWriter {
                 tracing::info!("Background AOF rewrite finished successfully");
             }
             Err(error) => {
-                self.facts.rewrites_failed.fetch_add(1, Relaxed);
+                self.awaits_base = false;
+                if self.files.is_some() || path.is_some() {
+                    self.facts.rewrites_failed.fetch_add(1, Relaxed);
+                    self.facts.last_failure_ms.store(now_ms, Relaxed);
+                }
                 tracing::warn!("Background AOF rewrite failed: {error}");
                 if let Some(path) = path {
                     // Nothing refers to it.
                     let _ = std::fs::remove_file(path);
                 }
-                if let Some(files) = &mut self.files {
+                if let Some(mut files) = self.files.take_if(|files| files.is_waiting) {
+                    // What was recorded is worth nothing without it: once more from the beginning.
                     files.drop_waiting();
+                    self.facts.enabled.store(false, Relaxed);
+                    self.facts.start_scheduled.store(true, Relaxed);
                 }
             }
         }
     }
 
     fn take_base(&mut self, path: &Path) -> io::Result<()> {
-        if !std::mem::take(&mut self.awaits_base) {
-            return Err(io::Error::other("its file could not be begun"));
-        }
-        let Some(files) = &mut self.files else { return Err(io::Error::other("the log was closed")) };
+        let awaited = std::mem::take(&mut self.awaits_base);
+        let mut closed = None;
+        let files = match &mut self.files {
+            Some(files) if awaited => files,
+            Some(_) => return Err(io::Error::other("its file could not be begun")),
+            // Nothing is recorded: the base is all there is.
+            None => closed.insert(LogFiles::find(&self.settings).map_err(|_| io::ErrorKind::InvalidData)?),
+        };
         files.take_base(path, "rdb")?;
         if !self.settings.get_bool(crate::param!("aof-disable-auto-gc")) {
             files.delete_history()?;

@@ -235,7 +235,7 @@ impl Player<'_> {
                     return self.cut(&source);
                 }
                 Step::Broken => {
-                    if self.rest_is_zeros(&mut source)? {
+                    if Self::rest_is_zeros(&mut source)? {
                         return self.cut(&source);
                     }
                     tracing::warn!(
@@ -250,22 +250,20 @@ impl Player<'_> {
         }
     }
 
-    /// Whether only zeros follow, as after a power cut: the file had grown, but what was written never came to the disk.
-    fn rest_is_zeros(&self, source: &mut Source<'_>) -> Result<bool, Failed> {
-        let mut checked = source.at;
-        loop {
-            if !reader::is_zeros(&source.buffer[checked..]) {
-                return Ok(false);
-            }
-            if source.is_at_end {
-                return Ok(true);
-            }
-            checked = source.buffer.len();
-            let before = source.buffer.len() - source.at;
-            let count = (&source.file).take(REPLAY_BYTES_PER_READ as u64).read_to_end(&mut source.buffer)?;
-            source.is_at_end = count == 0;
-            debug_assert!(source.buffer.len() >= before);
+    /// Whether the file breaks off and only zeros follow, as after a power cut: the file had grown, but what was written never
+    /// came to the disk.
+    fn rest_is_zeros(source: &mut Source<'_>) -> Result<bool, Failed> {
+        let mut last = [1];
+        source.file.seek(SeekFrom::End(-1))?;
+        source.file.read_exact(&mut last)?;
+        if last != [0] {
+            return Ok(false);
         }
+        let read = source.offset + source.buffer.len() as u64;
+        source.file.seek(SeekFrom::Start(read))?;
+        source.file.read_to_end(&mut source.buffer)?;
+        source.is_at_end = true;
+        Ok(reader::is_zero_tail(source.rest()))
     }
 
     /// The file ends within a command or a transaction.

@@ -10,6 +10,7 @@ use crate::command::spec::{Flags, Run, Step};
 use crate::command::table::{Row, TABLE};
 use crate::config::Config;
 use crate::stats::persistence::SaveFacts;
+use crate::stats::server::ServerFacts;
 
 use super::state::Session;
 
@@ -70,7 +71,8 @@ pub fn admit(client: &Client, config: &Config, last_row: Option<&'static Row>, a
 
 /// Why a request that was admitted cannot run now, if the server's data cannot be read or kept.
 #[cold]
-pub fn refusal(alarms: u8, config: &Config, session: &Session, row: &Row) -> Option<CommandError> {
+pub fn refusal(server: &ServerFacts, config: &Config, session: &Session, row: &Row) -> Option<CommandError> {
+    let alarms = server.saves.alarms();
     let flags = row.command.flags;
     let writes = flags.has(Flags::WRITE)
         || row.full_name == "ping"
@@ -81,6 +83,12 @@ pub fn refusal(alarms: u8, config: &Config, session: &Session, row: &Row) -> Opt
         && !config.save_points().is_empty()
     {
         return Some(CommandError::Text(SNAPSHOT_FAILED));
+    }
+    if writes && alarms & SaveFacts::LOG_FAILED != 0 {
+        let reason = std::io::Error::from_raw_os_error(server.log.failure().unwrap_or_default()).to_string();
+        let reason = reason.split(" (os error").next().unwrap_or_default();
+        let text = ["MISCONF Errors writing to the AOF file: ", reason].concat();
+        return Some(CommandError::Owned(text.into_bytes()));
     }
     if alarms & SaveFacts::LOADING != 0 && !flags.has(Flags::LOADING) {
         return Some(CommandError::Text("LOADING Redis is loading the dataset in memory"));

@@ -83,6 +83,10 @@ impl Core {
                 session.closing = true;
                 Ok(())
             }
+            ControlRequest::RewriteLog => {
+                self.rewrite_log(session, discard);
+                return;
+            }
             ControlRequest::Snapshot { schedule } => {
                 self.background_save(session, schedule, discard);
                 return;
@@ -111,6 +115,7 @@ impl Core {
         self.refresh_config();
         let lfu = self.config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
         self.server.lfu_policy.store(lfu, Ordering::Relaxed);
+        self.apply_to_log();
         Ok(())
     }
 
@@ -359,6 +364,7 @@ impl Core {
         }
         if self.id == 0 {
             self.consider_saving();
+            self.consider_rewriting();
         }
         self.walk_now = true;
         let now_ms = self.clock.unix_ms();

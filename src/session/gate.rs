@@ -55,9 +55,10 @@ impl Core {
 
     fn gate_all(&mut self, session: &mut Session) {
         let Exchange { boxes, .. } = &self.exchange;
-        let seen = boxes.iter().enumerate().filter_map(|(shard, slot)| {
-            slot.as_ref().map(|keyspace| (shard as u16, keyspace.journal.chunks()))
-        });
+        let seen = boxes
+            .iter()
+            .enumerate()
+            .filter_map(|(shard, slot)| slot.as_ref().map(|keyspace| (shard as u16, keyspace.journal.chunks())));
         if let Some(log) = &self.exchange.log {
             seen.for_each(|chunks| session.gate.raise(chunks, log.marks()));
         }

@@ -20,6 +20,7 @@ use crate::shard::message::Message;
 use crate::stats::persistence::SaveKind;
 
 use super::core::Core;
+use super::log_jobs::LogJob;
 use crate::shard::route::all_shards;
 use super::state::{Session, SessionKey, Stall};
 
@@ -39,6 +40,8 @@ const SLICES_PER_LOOK: usize = 8;
 pub(super) enum Job {
     /// Begin a snapshot; whoever asked for it gets a reply, unless it wants none.
     Snapshot(Option<(SessionKey, bool)>),
+    /// Something for the append-only log.
+    Log(LogJob),
     /// The server is about to end: give a running snapshot up, and write the last one if asked to. `force`: nothing is
     /// written afterwards even if that fails.
     LastSave {
@@ -106,6 +109,10 @@ impl Core {
                         Err(error) => call::write_error(reply, error, stats),
                     });
                 }
+                false
+            }
+            Job::Log(job) => {
+                self.run_log_job(job);
                 false
             }
             Job::LastSave { save, force } => {

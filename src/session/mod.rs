@@ -11,6 +11,7 @@ pub mod block;
 pub mod core;
 mod jobs;
 pub mod gate;
+mod log_jobs;
 mod memory;
 pub mod multi;
 pub mod output;

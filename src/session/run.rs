@@ -88,7 +88,7 @@ impl Core {
                 session.last_row = Some(row);
             }
             if self.server.saves.alarms() != 0
-                && let Some(error) = refusal(self.server.saves.alarms(), &self.config, session, row)
+                && let Some(error) = refusal(&self.server, &self.config, session, row)
             {
                 return Some(Stop::Refused(error, Some(row)));
             }

@@ -25,6 +25,10 @@ pub struct LogFacts {
     pub delayed_syncs: AtomicU64,
     /// A rewrite shall begin as soon as nothing else is being saved.
     pub rewrite_scheduled: AtomicBool,
+    /// Recording shall begin as soon as nothing else is being saved.
+    pub start_scheduled: AtomicBool,
+    /// When a rewrite failed last, Unix milliseconds.
+    pub last_failure_ms: AtomicI64,
     /// Rewrites begun since the start.
     pub rewrites: AtomicU64,
     /// Rewrites that failed since the last good one.
@@ -36,6 +40,11 @@ pub struct LogFacts {
 }
 
 impl LogFacts {
+    /// A rewrite is under way, or about to begin because recording has begun.
+    pub fn is_rewriting(&self) -> bool {
+        self.rewrite_started_ms.load(Ordering::Relaxed) != 0 || self.start_scheduled.load(Ordering::Relaxed)
+    }
+
     /// Why nothing may be written: the number of the error.
     #[inline]
     pub fn failure(&self) -> Option<i32> {

@@ -27,7 +27,7 @@ pub struct SaveFacts {
     pub last_save_s: AtomicI64,
     /// The last attempt of a background snapshot.
     pub last_try_s: AtomicI64,
-    /// Why commands may have to be refused: `LOADING`, `SNAPSHOT_FAILED`.
+    /// Why commands may have to be refused: `LOADING`, `SNAPSHOT_FAILED`, `LOG_FAILED`.
     alarms: AtomicU8,
     /// Snapshots begun in the background; numbers them.
     begun: AtomicU64,
@@ -134,6 +134,9 @@ impl SaveFacts {
     pub const LOADING: u8 = 1;
     /// The last background snapshot could not be written.
     pub const SNAPSHOT_FAILED: u8 = 2;
+
+    /// The append-only log cannot be written, or could not be synced.
+    pub const LOG_FAILED: u8 = 4;
 
     /// Sets or takes back one of the alarms above.
     pub fn set_alarm(&self, alarm: u8, is_on: bool) {

@@ -44,7 +44,7 @@ impl From<io::Error> for FilesError {
 impl LogFiles {
     /// The files that the configuration names, as the manifest on disk knows them.
     pub fn find(config: &Config) -> Result<LogFiles, FilesError> {
-        let folder = config.directory().join(config.get_path(crate::param!("appenddirname")));
+        let folder = LogFiles::folder_of(config);
         let name = String::from_utf8_lossy(config.get_bytes(crate::param!("appendfilename"))).into_owned();
         let mut files =
             LogFiles { folder, name, manifest: Manifest::default(), file: None, file_bytes: 0, is_waiting: false };
@@ -58,6 +58,11 @@ impl LogFiles {
             }
         }
         Ok(files)
+    }
+
+    /// `appenddirname` below `dir`.
+    pub fn folder_of(config: &Config) -> PathBuf {
+        config.directory().join(config.get_path(crate::param!("appenddirname")))
     }
 
     fn manifest_path(&self) -> PathBuf {
@@ -99,9 +104,14 @@ impl LogFiles {
 
     /// Makes the folder, if it is missing.
     pub fn make_folder(&self) -> io::Result<()> {
-        match fs::create_dir(&self.folder) {
+        LogFiles::make_folder_at(&self.folder)
+    }
+
+    /// As `make_folder`.
+    pub fn make_folder_at(folder: &Path) -> io::Result<()> {
+        match fs::create_dir(folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                tracing::warn!("Can't open or create append-only dir {}: {error}", self.folder.display());
+                tracing::warn!("Can't open or create append-only dir {}: {error}", folder.display());
                 Err(error)
             }
             _ => Ok(()),

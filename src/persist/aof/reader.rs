@@ -1,8 +1,8 @@
 //! The commands of a log file, one after the other, from whatever bytes of it are there. Total: any bytes are a command, an
 //! annotation, too few, or no log.
 //!
-//! As lenient as Redis where files exist that need it: numbers are read up to the first byte that is no digit, and the two
-//! bytes behind an argument are not looked at.
+//! As lenient as Redis with numbers, which are read up to the first byte that is no digit. Stricter behind arguments: their line
+//! ends must be there, or an argument of which only the length was written before a power cut would be taken for zeros.
 
 use crate::resp::request::ArgRange;
 
@@ -64,6 +64,9 @@ pub fn next(bytes: &[u8], arguments: &mut Vec<ArgRange>) -> Step {
         if bytes.len() < end + 2 {
             return Step::NeedMore;
         }
+        if &bytes[end..end + 2] != b"\r\n" {
+            return Step::Broken;
+        }
         arguments.push(ArgRange { start: start as u32, len: len as u32 });
         at = end + 2;
     }
@@ -97,9 +100,11 @@ pub fn timestamp(annotation: &[u8]) -> Option<i64> {
     crate::stdx::number::parse_i64(text)
 }
 
-/// Whether a file's rest is nothing but zero bytes: what is left of a write that never came to the disk.
-pub fn is_zeros(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| byte == 0)
+/// Whether the rest of a file, up to its end, is the beginning of a command and zeros: what is left of a write when only the
+/// file's length came to the disk.
+pub fn is_zero_tail(bytes: &[u8]) -> bool {
+    let written = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |at| at + 1);
+    written < bytes.len() && matches!(next(&bytes[..written], &mut Vec::new()), Step::NeedMore)
 }
 
 #[cfg(test)]
@@ -133,6 +138,16 @@ mod tests {
         assert_eq!(words(&[b'*'; LINE_BYTES_MAX]).0, Step::Broken);
         assert_eq!(words(&[b'#'; LINE_BYTES_MAX]).0, Step::Broken);
         assert_eq!(words(&[&b"*1\r\n"[..], &[b'$'; LINE_BYTES_MAX]].concat()).0, Step::Broken);
-        assert!(is_zeros(&[0, 0]) && !is_zeros(&[0, 1]));
+        for (bytes, is_tail) in [
+            (&b"\0\0"[..], true),
+            (b"\0x", false),
+            (b"*1\r\n$3\r\nab\0\0\0", true),
+            (b"*1\r\n$\0\0", true),
+            (b"x\0\0", false),
+            (b"*1\r\n$1\r\nab\0", false),
+        ] {
+            assert_eq!(is_zero_tail(bytes), is_tail, "{bytes:?}");
+        }
+        assert_eq!(words(b"*1\r\n$1\r\nabc").0, Step::Broken);
     }
 }

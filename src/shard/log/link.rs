@@ -41,7 +41,10 @@ pub fn link(meeting: Arc<LogMeeting>) -> (LogLink, LogEnd) {
     let (sender, receiver) = ring(LOG_RING_SLOTS);
     let (empties_sender, empties) = ring(LOG_RING_SLOTS);
     let awaited = vec![u64::MAX; meeting.marks.shards()];
-    (LogLink { meeting, sender, empties, current: Box::default(), awaited }, LogEnd { receiver, empties: empties_sender })
+    (
+        LogLink { meeting, sender, empties, current: Box::default(), awaited },
+        LogEnd { receiver, empties: empties_sender },
+    )
 }
 
 impl LogLink {
@@ -83,9 +86,11 @@ impl LogLink {
     /// Something waits that now has room, or somebody for what is safe now.
     pub fn has_work(&self) -> bool {
         (self.is_waiting() && self.sender.len() < self.sender.capacity())
-            || self.awaited.iter().enumerate().any(|(shard, &count)| {
-                count != u64::MAX && self.meeting.marks.durable(shard) >= count
-            })
+            || self
+                .awaited
+                .iter()
+                .enumerate()
+                .any(|(shard, &count)| count != u64::MAX && self.meeting.marks.durable(shard) >= count)
     }
 
     /// Somebody on this core waits until so many chunks of the shard are safe.

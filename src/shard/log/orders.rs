@@ -17,8 +17,8 @@ pub enum Order {
     Rotate(u64),
     /// A base for the file that began last was written here, or it could not be written.
     Base(Option<PathBuf>),
-    /// Write and sync all there is and write no more; changes are not recorded any more.
-    Close,
+    /// At the sign with this ticket the log ends: changes are not recorded any more.
+    Close(u64),
     /// Write and sync all there is.
     Flush(Sender<io::Result<()>>),
 }
