@@ -348,12 +348,7 @@ impl Core {
                 session.stall = Stall::Drain;
                 return if session.batches_out > 0 { Progress::Wait } else { Progress::Again };
             }
-            let output_max = if must_authenticate(&session.client, &self.config) {
-                OUTPUT_BYTES_PAUSE_UNAUTHENTICATED
-            } else {
-                OUTPUT_BYTES_PAUSE
-            };
-            if session.out.len_bytes() >= output_max {
+            if session.out.len_bytes() >= self.output_bytes_max(session) {
                 return Progress::Send;
             }
             if *share == 0 {
@@ -385,6 +380,15 @@ impl Core {
                 requests.clear();
                 self.scratch = requests;
             }
+        }
+    }
+
+    /// Bytes of output with which a session runs nothing more.
+    fn output_bytes_max(&self, session: &Session) -> usize {
+        if must_authenticate(&session.client, &self.config) {
+            OUTPUT_BYTES_PAUSE_UNAUTHENTICATED
+        } else {
+            OUTPUT_BYTES_PAUSE
         }
     }
 
