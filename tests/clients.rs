@@ -12,7 +12,11 @@ use support::client::Address;
 use support::server::{Server, Target, Transport};
 
 fn server() -> (Server, u16) {
-    let server = Server::start_with(Target::Ringfort { shards: 2 }, Transport::Tcp, &[]);
+    server_of(2)
+}
+
+fn server_of(shards: usize) -> (Server, u16) {
+    let server = Server::start_with(Target::Ringfort { shards }, Transport::Tcp, &[]);
     let Address::Tcp(address) = server.address() else { panic!("it listens on TCP") };
     let port = address.port();
     (server, port)
@@ -71,23 +75,31 @@ fn a_program_with_redis_py() {
     says_ok(Command::new(python).arg(program("program.py")).arg(port.to_string()));
 }
 
-/// A folder from which Node finds ioredis, with the program in it.
-fn node_program() -> Result<PathBuf, String> {
-    let folder = place().join("node");
+/// A folder of its own for each program, from which Node finds these packages; with the program in it.
+fn node_program(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    let folder = place().join("node").join(name);
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    if !folder.join("node_modules/ioredis").is_dir() {
+    if !packages.iter().all(|package| folder.join("node_modules").join(package).is_dir()) {
         let install = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
-        run(Command::new("npm").args(install).arg(&folder).arg("ioredis"))?;
+        run(Command::new("npm").args(install).arg(&folder).args(packages))?;
     }
-    let copy = folder.join("program.mjs");
-    std::fs::copy(program("program.mjs"), &copy).map_err(|error| error.to_string())?;
+    let copy = folder.join(name);
+    std::fs::copy(program(name), &copy).map_err(|error| error.to_string())?;
     Ok(copy)
 }
 
 #[test]
 fn a_program_with_ioredis() {
-    let Some(program) = skipped(node_program()) else { return };
+    let Some(program) = skipped(node_program("program.mjs", &["ioredis"])) else { return };
     let (_server, port) = server();
+    says_ok(Command::new("node").arg(program).arg(port.to_string()));
+}
+
+/// BullMQ's scripts use keys that they do not declare; here they lie on four shards.
+#[test]
+fn jobs_of_bullmq() {
+    let Some(program) = skipped(node_program("bullmq.mjs", &["bullmq", "ioredis"])) else { return };
+    let (_server, port) = server_of(4);
     says_ok(Command::new("node").arg(program).arg(port.to_string()));
 }
 
