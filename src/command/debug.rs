@@ -45,6 +45,13 @@ pub const COMMANDS: &[Command] = &[Command {
         flags: FLAGS,
         summary: "CONFIG REWRITE with the parameters at their defaults too.",
         ..Command::BASE
+    }, Command {
+        name: "loadaof",
+        arity: 2,
+        run: Run::Control(|_| Ok(ControlRequest::ReloadLog)),
+        flags: FLAGS,
+        summary: "Empties the server and loads the append-only log.",
+        ..Command::BASE
     }],
     ..Command::BASE
 }];
@@ -56,6 +63,7 @@ type Subcommand = (&'static str, usize, usize, KeyedHandler);
 const MANY: usize = usize::MAX;
 
 const SUBCOMMANDS: &[Subcommand] = &[
+    ("aof-flush-sleep", 3, 3, aof_flush_sleep),
     ("assert", 2, MANY, |_| panic!("DEBUG ASSERT: a client asked for a failed assertion")),
     ("panic", 2, MANY, |_| panic!("DEBUG PANIC: a client asked for a panic")),
     ("segfault", 2, MANY, |_| process::crash()),
@@ -67,7 +75,6 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("help", 2, 2, help),
     ("htstats", 3, MANY, htstats),
     ("listpack", 3, 3, listpack),
-    ("loadaof", 2, MANY, needs_persistence),
     ("log", 3, 3, log),
     ("object", 3, 3, object),
     ("pause-cron", 3, 3, pause_cron),
@@ -171,8 +178,12 @@ fn htstats(context: &mut Context<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn needs_persistence(_: &mut Context<'_>) -> Result<(), CommandError> {
-    Err(CommandError::Text("ERR this version keeps data in memory only, so there is nothing to load it from"))
+/// Microseconds that the log sleeps before each write.
+fn aof_flush_sleep(context: &mut Context<'_>) -> Result<(), CommandError> {
+    let sleep_us = context.args.integer(2)?;
+    context.server.log.write_sleep_us.store(sleep_us, std::sync::atomic::Ordering::Relaxed);
+    context.reply.ok();
+    Ok(())
 }
 
 fn log(context: &mut Context<'_>) -> Result<(), CommandError> {

@@ -49,6 +49,8 @@ pub enum ControlRequest {
     },
     /// BGREWRITEAOF.
     RewriteLog,
+    /// DEBUG LOADAOF.
+    ReloadLog,
     /// SHUTDOWN.
     Shutdown(Shutdown),
     /// QUIT: the client is closed once its replies are sent.

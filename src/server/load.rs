@@ -30,7 +30,7 @@ use crate::stats::persistence::SaveFacts;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{RDB_CHUNKS_QUEUED_MAX, SHELF_SPINS};
 
-use super::replay::{self, Replay};
+use crate::session::replay::{self, Replay};
 
 /// Time between two lines about the progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -219,15 +219,16 @@ impl Loading {
         };
         files.adopt_old_file(&self.config.directory())?;
         let was_empty = files.manifest.is_empty();
-        let replay = Replay {
-            meeting: &self.meeting,
-            hasher: &self.hasher,
-            config: &self.config,
-            server: &self.server,
-            now_ms: self.now_ms,
-            options: LoadOptions { drops_expired: false, ..options },
+        let options = LoadOptions { drops_expired: false, ..options };
+        let load = |file: File, _: &mut [Option<Box<Keyspace>>]| {
+            let report = load_stream(file, &self.meeting, &self.hasher, &options, &self.server.saves)?;
+            tell_origin(&report, self.now_ms);
+            loaded(&report, &self.server);
+            Ok(report)
         };
-        let (base_bytes, any) = replay.run(&files)?;
+        let (hasher, config, server, now_ms) = (&self.hasher, &*self.config, &*self.server, self.now_ms);
+        let replay = Replay { meeting: Some(&self.meeting), hasher, config, server, now_ms, load: &load };
+        let (base_bytes, any) = replay.run(&files, &mut [])?;
         if any {
             tracing::info!("DB loaded from append only file: {:.3} seconds", started.elapsed().as_secs_f64());
         }

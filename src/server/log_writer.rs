@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::config::shared::SharedConfig;
 use crate::keyspace::records::{Records, push_select};
 use crate::persist::aof::files::LogFiles;
+use crate::runtime::process::hold_thread_us;
 use crate::shard::exchange::Meeting;
 use crate::shard::log::link::{LogEnd, LogMeeting};
 use crate::shard::log::merge::Merger;
@@ -63,6 +64,8 @@ pub struct LogWriter {
     unsynced: bool,
     last_sync: Instant,
     stamped_s: u64,
+    /// An annotation that stands before everything that is not written yet.
+    stamp: Vec<u8>,
     /// Signs that are expected: their tickets, and whether a new file begins there, or none.
     signs: Vec<(u64, bool)>,
     /// Orders that wait until what has been taken in is written.
@@ -112,6 +115,7 @@ pub fn start(parts: LogParts) -> io::Result<LogOrders> {
         unsynced: false,
         last_sync: Instant::now(),
         stamped_s: 0,
+        stamp: Vec::new(),
         signs: Vec::new(),
         put_off: VecDeque::new(),
         awaits_base: false,
@@ -232,7 +236,12 @@ impl LogWriter {
         let now_s = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs());
         if now_s != self.stamped_s {
             self.stamped_s = now_s;
-            self.out.annotate(now_s);
+            if self.out.is_empty() {
+                // In front of the SELECT that may have to stand before what follows.
+                self.stamp = format!("#TS:{now_s}\r\n").into_bytes();
+            } else {
+                self.out.annotate(now_s);
+            }
         }
     }
 
@@ -305,6 +314,11 @@ impl LogWriter {
             return Ok(());
         };
         let Some(file) = &mut files.file else { return Err(io::ErrorKind::NotFound.into()) };
+        hold_thread_us(self.facts.write_sleep_us.load(Relaxed));
+        if self.written == 0 && !self.stamp.is_empty() {
+            append(file, &self.stamp, &mut files.file_bytes)?;
+            self.stamp.clear();
+        }
         if self.written == 0 && self.selected != Some(self.out.extent().first) {
             let mut select = Vec::new();
             push_select(&mut select, self.out.extent().first);

@@ -1,6 +1,7 @@
 //! Layer 9: the process. Starts the cores, accepts connections, drives each core's `Core` with sockets, and ends it all.
 
 mod acceptors;
+pub mod check_aof;
 pub mod check_rdb;
 pub mod background;
 pub mod connection;
@@ -11,7 +12,6 @@ pub mod load;
 pub mod log;
 pub mod shutdown;
 pub mod log_writer;
-pub mod replay;
 pub mod simulated;
 pub mod start;
 pub mod supervisor;

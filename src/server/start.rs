@@ -71,6 +71,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     {
         return super::check_rdb::run(rest);
     }
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "--check-aof"
+    {
+        return super::check_aof::run(rest);
+    }
     let sources = match parse(&arguments, Versions { redis: REDIS_VERSION, own: VERSION }) {
         Request::Serve(sources) => sources,
         Request::Tell(text) => {

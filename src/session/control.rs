@@ -18,6 +18,7 @@ use crate::shard::message::{Answer, Message, Question, QuestionKind};
 use super::block::Unblock;
 use super::core::Core;
 use super::jobs::Job;
+use super::log_jobs::LogJob;
 use super::multi::Operation;
 use super::state::{Segment, Session, SessionKey, Stall};
 
@@ -82,6 +83,11 @@ impl Core {
             ControlRequest::Quit => {
                 session.closing = true;
                 Ok(())
+            }
+            ControlRequest::ReloadLog => {
+                session.stall = Stall::Operation;
+                self.start_job(Job::Log(LogJob::Reload(session.key, discard)));
+                return;
             }
             ControlRequest::RewriteLog => {
                 self.rewrite_log(session, discard);

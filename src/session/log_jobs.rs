@@ -4,26 +4,38 @@
 //! begins a new file there, so the snapshot and that file together are all there is. What it replaces is deleted when the
 //! snapshot is in its place (`server/log_writer`).
 
+use std::fs::File;
 use std::sync::atomic::Ordering;
 
+use crate::command::context::Keyspaces;
 use crate::command::error::CommandError;
+use crate::command::load_limits::load_limits;
+use crate::command::persist::empty;
 use crate::keyspace::Keyspace;
 use crate::persist::aof::files::LogFiles;
+use crate::persist::rdb::load::{self, LoadOptions};
 use crate::persist::rdb::output::SaveOptions;
 use crate::persist::rdb::snapshot::{self, SnapshotEnd};
+use crate::runtime::process::hold_thread_us;
 use crate::shard::call;
+use crate::shard::exchange::Exchange;
 use crate::shard::log::orders::Order;
 use crate::shard::record;
 use crate::stats::persistence::SaveKind;
 
 use super::core::Core;
 use super::jobs::Job;
+use super::replay::Replay;
 use super::state::{Session, SessionKey, Stall};
 
 /// Minutes that a rewrite which the size asks for is put off after failures: one, then twice as many each time.
 const DELAY_MINUTES_MAX: u64 = 60;
 /// Failures in a row from which on it is put off, as in Redis.
 const FAILURES_BEFORE_DELAY: u64 = 3;
+
+/// Time between two looks at how far the log is, microseconds, and how often it is looked at: ten seconds.
+const LOG_LOOK_US: i64 = 200;
+const LOG_LOOKS_MAX: usize = 50_000;
 
 const FAILED: CommandError = CommandError::Text(
     "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
@@ -34,6 +46,8 @@ const FAILED: CommandError = CommandError::Text(
 pub(super) enum LogJob {
     /// BGREWRITEAOF; whoever asked for it gets a reply, unless it wants none.
     Rewrite(Option<(SessionKey, bool)>),
+    /// DEBUG LOADAOF.
+    Reload(SessionKey, bool),
     /// CONFIG SET appendonly yes.
     Start,
     /// CONFIG SET appendonly no.
@@ -77,6 +91,16 @@ impl Core {
                         Err(error) => call::write_error(reply, error, stats),
                     });
                 }
+            }
+            LogJob::Reload(key, discard) => {
+                const FAILED: CommandError =
+                    CommandError::Text("ERR Error trying to load the AOF files, check server logs.");
+                let is_loaded = self.reload_log().is_some();
+                self.reply_to(key, |reply, stats| match is_loaded {
+                    _ if discard => {}
+                    true => reply.ok(),
+                    false => call::write_error(reply, &FAILED, stats),
+                });
             }
             LogJob::Start => {
                 let wanted = self.config.get_bool(crate::param!("appendonly"));
@@ -131,6 +155,53 @@ impl Core {
         }
         self.wake_walks();
         Ok(())
+    }
+
+    /// Writes all there is, empties the boxes and loads the log into them.
+    fn reload_log(&mut self) -> Option<()> {
+        self.await_log();
+        let files = LogFiles::find(&self.config).ok().filter(|files| !files.manifest.is_empty())?;
+        let now_ms = self.clock.unix_ms();
+        let limits = load_limits(&self.config, &self.server);
+        let options = LoadOptions { drops_expired: false, ..LoadOptions::new(&self.config, limits, now_ms) };
+        let hasher = self.exchange.hasher.clone();
+        let boxes = &mut self.exchange.boxes;
+        empty(&mut Keyspaces::new(boxes, &hasher, None), now_ms);
+        let log = boxes[0].as_deref_mut().and_then(|keyspace| keyspace.journal.log().cloned());
+        boxes.iter_mut().flatten().for_each(|keyspace| keyspace.journal.switch(None));
+        let load = |file: File, boxes: &mut [Option<Box<Keyspace>>]| {
+            let mut all: Vec<&mut Keyspace> = boxes.iter_mut().filter_map(|slot| slot.as_deref_mut()).collect();
+            load::load(file, &mut all, &hasher, &options)
+        };
+        let (config, server) = (&*self.config, &*self.server);
+        let replay = Replay { meeting: None, hasher: &hasher, config, server, now_ms, load: &load };
+        let result = replay.run(&files, boxes);
+        boxes.iter_mut().flatten().for_each(|keyspace| keyspace.journal.switch(log.clone()));
+        result.ok()?;
+        tracing::info!("Append Only File loaded by DEBUG LOADAOF");
+        Some(())
+    }
+
+    /// Gives what the boxes in hand have recorded to the log and waits until it is written.
+    fn await_log(&mut self) {
+        let Exchange { boxes, log, .. } = &mut self.exchange;
+        let Some(log) = log else { return };
+        for (shard, keyspace) in boxes.iter_mut().enumerate() {
+            if let Some(keyspace) = keyspace {
+                log.ship(shard, &mut keyspace.journal);
+            }
+        }
+        for _ in 0..LOG_LOOKS_MAX {
+            log.flush();
+            let marks = log.marks();
+            let is_safe = |(shard, slot): (usize, &Option<Box<Keyspace>>)| {
+                slot.as_ref().is_none_or(|keyspace| marks.durable(shard) >= keyspace.journal.chunks())
+            };
+            if !log.is_waiting() && boxes.iter().enumerate().all(is_safe) {
+                return;
+            }
+            hold_thread_us(LOG_LOOK_US);
+        }
     }
 
     fn stop_log(&mut self) {

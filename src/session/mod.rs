@@ -15,6 +15,7 @@ mod log_jobs;
 mod memory;
 pub mod multi;
 pub mod output;
+pub mod replay;
 pub mod run;
 mod sample;
 pub mod script;

@@ -29,6 +29,8 @@ pub struct LogFacts {
     pub start_scheduled: AtomicBool,
     /// When a rewrite failed last, Unix milliseconds.
     pub last_failure_ms: AtomicI64,
+    /// Microseconds to wait before each write (DEBUG AOF-FLUSH-SLEEP).
+    pub write_sleep_us: AtomicI64,
     /// Rewrites begun since the start.
     pub rewrites: AtomicU64,
     /// Rewrites that failed since the last good one.

@@ -1,7 +1,7 @@
 //! Loading the append-only log: its base, then the commands of its incremental files, one after the other.
 //!
-//! Commands run through `shard/call` like everybody's, with all boxes in hand for a slice of them at a time, so that clients
-//! who ask meanwhile are told to wait. Nothing expires while they run: the log itself says what went, and when. What stands
+//! Commands run through `shard/call` like everybody's, with all boxes in hand: at the start for a slice of them at a time, so
+//! that clients who ask meanwhile are told to wait, with DEBUG LOADAOF for all of them. Nothing expires while they run: the log itself says what went, and when. What stands
 //! between MULTI and EXEC is run when EXEC has been read, so a transaction that was cut off leaves nothing.
 //!
 //! What cannot be loaded whole ends the start, but for the tail of the last file (`aof-load-truncated`).
@@ -11,6 +11,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+
+use bytes::Bytes;
 
 use crate::command::args::Args;
 use crate::command::blocking::Waiting;
@@ -22,7 +24,8 @@ use crate::keyspace::{KeyHasher, Keyspace, Turn};
 use crate::persist::aof::files::{LogFiles, part_name};
 use crate::persist::aof::manifest::Part;
 use crate::persist::aof::reader::{self, Step};
-use crate::persist::rdb::load::LoadOptions;
+use crate::persist::rdb::chunks::LoadFailure;
+use crate::persist::rdb::load::LoadReport;
 use crate::resp::reply::{Protocol, Reply};
 use crate::runtime::process::hold_thread_us;
 use crate::runtime::shelf::PutResult;
@@ -33,12 +36,10 @@ use crate::stats::core::CoreStats;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{REPLAY_BYTES_PER_READ, REPLAY_COMMANDS_PER_SLICE, SHELF_SPINS};
 
-use super::load::load_stream;
-
 /// What replaying takes.
 pub struct Replay<'a> {
-    /// Where the boxes stand.
-    pub meeting: &'a Meeting,
+    /// Where the boxes stand; none when they are given.
+    pub meeting: Option<&'a Meeting>,
     /// Hashes and routes keys.
     pub hasher: &'a KeyHasher,
     /// The parameters.
@@ -47,9 +48,12 @@ pub struct Replay<'a> {
     pub server: &'a ServerFacts,
     /// Unix time in milliseconds.
     pub now_ms: i64,
-    /// How a base is loaded.
-    pub options: LoadOptions,
+    /// Loads a base that is a snapshot, into these boxes if they are given.
+    pub load: &'a LoadBase<'a>,
 }
+
+/// See `Replay::load`.
+pub type LoadBase<'a> = dyn Fn(File, &mut [Option<Box<Keyspace>>]) -> Result<LoadReport, LoadFailure> + 'a;
 
 /// Why a log could not be loaded; it has been logged.
 #[derive(Debug)]
@@ -116,11 +120,39 @@ struct Player<'a> {
     /// Where MULTI stood.
     queue_began: u64,
     in_slice: usize,
+    /// Sources of libraries of functions.
+    functions: Vec<Bytes>,
 }
 
 impl<'a> Replay<'a> {
-    /// Loads what the manifest names. The number of bytes of the base, and whether there was anything.
-    pub fn run(&self, files: &LogFiles) -> Result<(u64, bool), Failed> {
+    /// Loads what the manifest names, into these boxes if they are given. The number of bytes of the base, and whether there
+    /// was anything.
+    pub fn run(&self, files: &LogFiles, boxes: &mut [Option<Box<Keyspace>>]) -> Result<(u64, bool), Failed> {
+        let mut player = Player {
+            replay: self,
+            boxes: boxes.iter_mut().map(Option::take).collect(),
+            stats: CoreStats::new(TABLE.count()),
+            database: 0,
+            queue: None,
+            queue_began: 0,
+            in_slice: 0,
+            functions: Vec::new(),
+        };
+        player.boxes.resize_with(self.hasher.shards(), || None);
+        let result = self.run_files(files, &mut player);
+        player.take_boxes();
+        player.boxes.iter_mut().flatten().for_each(|keyspace| keyspace.keeps_all = false);
+        player.put_boxes();
+        for (slot, keyspace) in boxes.iter_mut().zip(player.boxes) {
+            *slot = keyspace;
+        }
+        if result.is_ok() {
+            self.server.scripts.load(player.functions);
+        }
+        result
+    }
+
+    fn run_files(&self, files: &LogFiles, player: &mut Player<'_>) -> Result<(u64, bool), Failed> {
         let mut total = 0;
         for part in files.manifest.data() {
             let metadata = std::fs::metadata(files.path_of(part)).map_err(|error| {
@@ -135,7 +167,7 @@ impl<'a> Replay<'a> {
         for (index, part) in files.manifest.data().enumerate() {
             let started = Instant::now();
             let is_base = index == 0 && files.manifest.base.is_some();
-            let end = self.load_part(files, part)?;
+            let end = self.load_part(files, part, player)?;
             if end == End::Truncated && index + 1 < count {
                 tracing::warn!("Fatal error: the truncated file is not the last file");
                 return Err(Failed);
@@ -150,7 +182,7 @@ impl<'a> Replay<'a> {
         Ok((base_bytes, total > 0))
     }
 
-    fn load_part(&self, files: &LogFiles, part: &Part) -> Result<End, Failed> {
+    fn load_part(&self, files: &LogFiles, part: &Part, player: &mut Player<'_>) -> Result<End, Failed> {
         let path = files.path_of(part);
         let name = part_name(part);
         let mut file = File::open(&path).map_err(|error| {
@@ -170,34 +202,21 @@ impl<'a> Replay<'a> {
                     "Reading RDB base file on AOF loading..."
                 }
             );
-            offset = self.load_snapshot(&file, &name, is_old)?;
+            offset = self.load_snapshot(&file, &name, is_old, player)?;
         }
         file.seek(SeekFrom::Start(offset))?;
         let source = Source { file, name, path: &path, buffer: Vec::new(), at: 0, offset, is_at_end: false };
-        let mut player = Player {
-            replay: self,
-            boxes: (0..self.hasher.shards()).map(|_| None).collect(),
-            stats: CoreStats::new(TABLE.count()),
-            database: 0,
-            queue: None,
-            queue_began: 0,
-            in_slice: 0,
-        };
-        let result = player.play(source);
-        player.take_boxes();
-        player.boxes.iter_mut().flatten().for_each(|keyspace| keyspace.keeps_all = false);
-        player.put_boxes();
-        result
+        (player.database, player.queue) = (0, None);
+        player.play(source)
     }
 
     /// Loads the snapshot at the beginning of a file; returns where it ends.
-    fn load_snapshot(&self, file: &File, name: &str, is_old: bool) -> Result<u64, Failed> {
+    fn load_snapshot(&self, file: &File, name: &str, is_old: bool, player: &mut Player<'_>) -> Result<u64, Failed> {
         let mut copy = file.try_clone()?;
         copy.seek(SeekFrom::Start(0))?;
-        match load_stream(copy, self.meeting, self.hasher, &self.options, &self.server.saves) {
+        match (self.load)(copy, &mut player.boxes) {
             Ok(report) => {
-                super::load::tell_origin(&report, self.now_ms);
-                crate::command::persist::loaded(&report, self.server);
+                player.functions.extend(report.functions);
                 if is_old {
                     tracing::info!("Reading the remaining AOF tail...");
                 }
@@ -335,6 +354,7 @@ impl Player<'_> {
         let only = match row.command.run {
             Run::Keyed(_) | Run::AllShards(_) | Run::Scatter(_) | Run::KeyedOrAllShards { .. } => None,
             Run::OneShard { pick, .. } => Some(pick(&args, self.replay.hasher.shards())),
+            Run::Session(_) if row.parent == Some("function") => return self.change_functions(row, args, file),
             // What works on a client or the server leaves nothing in the data.
             Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => return Ok(()),
             Run::Script(_) => {
@@ -375,6 +395,24 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// FUNCTION LOAD, DELETE, FLUSH. What they make is checked when the cores take it over.
+    fn change_functions(&mut self, row: &Row, args: Args<'_>, file: &str) -> Result<(), Failed> {
+        match row.full_name {
+            "function|load" => {
+                let source = args.get(args.len() - 1);
+                self.functions.retain(|other| library_name(other) != library_name(source));
+                self.functions.push(Bytes::copy_from_slice(source));
+            }
+            "function|delete" => self.functions.retain(|other| library_name(other) != Some(args.get(2))),
+            "function|flush" => self.functions.clear(),
+            other => {
+                tracing::warn!("The append only file {file} has a command that cannot be loaded: '{other}'");
+                return Err(Failed);
+            }
+        }
+        Ok(())
+    }
+
     fn slice_done(&mut self, position: u64) {
         let delay_us = self.replay.config.get_i64(crate::param!("key-load-delay"));
         hold_thread_us(delay_us);
@@ -387,8 +425,8 @@ impl Player<'_> {
 
     fn take_boxes(&mut self) {
         for shard in 0..self.boxes.len() {
-            while self.boxes[shard].is_none() {
-                self.boxes[shard] = self.replay.meeting.shelves[shard].try_take(false, SHELF_SPINS);
+            while let (None, Some(meeting)) = (&self.boxes[shard], self.replay.meeting) {
+                self.boxes[shard] = meeting.shelves[shard].try_take(false, SHELF_SPINS);
                 if self.boxes[shard].is_none() {
                     std::thread::yield_now();
                 }
@@ -401,14 +439,21 @@ impl Player<'_> {
 
     fn put_boxes(&mut self) {
         self.in_slice = 0;
+        let Some(meeting) = self.replay.meeting else { return };
         for (shard, slot) in self.boxes.iter_mut().enumerate() {
             if let Some(keyspace) = slot.take()
-                && self.replay.meeting.shelves[shard].put(keyspace) == PutResult::Wanted
+                && meeting.shelves[shard].put(keyspace) == PutResult::Wanted
             {
-                self.replay.meeting.doorbells[shard].ring_if_parked();
+                meeting.doorbells[shard].ring_if_parked();
             }
         }
     }
+}
+
+/// The name of a library, from its source's first line.
+fn library_name(source: &[u8]) -> Option<&[u8]> {
+    let line = source.split(|&byte| byte == b'\n').next()?;
+    line.split(|&byte| byte == b' ').find_map(|word| word.strip_prefix(b"name=")).map(<[u8]>::trim_ascii)
 }
 
 /// The command tells a time as a distance from now. Servers do not log such commands, people may.
