@@ -22,6 +22,7 @@ use crate::persist::rdb::load::{LoadOptions, LoadReport, insert, shard_of};
 use crate::persist::aof::files::{FilesError, LogFiles, part_name};
 use crate::persist::rdb::output::SaveOptions;
 use crate::persist::rdb::save::save;
+use crate::runtime::clock::Clock;
 use crate::runtime::process::hold_thread_us;
 use crate::runtime::shelf::PutResult;
 use crate::shard::exchange::Meeting;
@@ -227,7 +228,7 @@ impl Loading {
             Ok(report)
         };
         let (hasher, config, server, now_ms) = (&self.hasher, &*self.config, &*self.server, self.now_ms);
-        let replay = Replay { meeting: Some(&self.meeting), hasher, config, server, now_ms, load: &load };
+        let replay = Replay { meeting: Some(&self.meeting), hasher, config, server, now_ms, clock: &Clock::real(), load: &load };
         let (base_bytes, any) = replay.run(&files, &mut [])?;
         if any {
             tracing::info!("DB loaded from append only file: {:.3} seconds", started.elapsed().as_secs_f64());

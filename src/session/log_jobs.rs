@@ -174,7 +174,7 @@ impl Core {
             load::load(file, &mut all, &hasher, &options)
         };
         let (config, server) = (&*self.config, &*self.server);
-        let replay = Replay { meeting: None, hasher: &hasher, config, server, now_ms, load: &load };
+        let replay = Replay { meeting: None, hasher: &hasher, config, server, now_ms, clock: &self.clock, load: &load };
         let result = replay.run(&files, boxes);
         boxes.iter_mut().flatten().for_each(|keyspace| keyspace.journal.switch(log.clone()));
         result.ok()?;
