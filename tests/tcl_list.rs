@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 31] = [
+const UNITS: [&str; 34] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -42,6 +42,9 @@ const UNITS: [&str; 31] = [
     "integration/convert-zipmap-hash-on-load",
     "integration/convert-ziplist-hash-on-load",
     "integration/convert-ziplist-zset-on-load",
+    "integration/rdb",
+    "integration/shutdown",
+    "unit/shutdown",
 ];
 
 /// One line of a case.

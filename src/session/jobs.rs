@@ -21,8 +21,8 @@ use crate::stats::persistence::SaveKind;
 
 use super::core::Core;
 use super::log_jobs::LogJob;
-use crate::shard::route::all_shards;
 use super::state::{Session, SessionKey, Stall};
+use crate::shard::route::all_shards;
 
 /// Seconds after a failed background snapshot before a save point tries again, as in Redis.
 const RETRY_SECONDS: i64 = 5;
@@ -202,7 +202,7 @@ impl Core {
         let commands = self.stats().commands.get();
         let is_busy = std::mem::replace(&mut self.walk_state.commands, commands) != commands;
         let (budget_ns, rest) = if is_busy { (WALK_BUSY_NS, REST_BUSY) } else { (WALK_IDLE_NS, REST_IDLE) };
-        let shard = self.exchange.core;
+        let (shard, shards) = (self.exchange.core, self.exchange.shards() as u64);
         if !self.exchange.take(shard) {
             self.exchange.put_all();
             return Some(rest);
@@ -224,7 +224,8 @@ impl Core {
                 };
                 let slice = walk_box(keyspace, if delays { 1 } else { SLICES_PER_LOOK }, has_time);
                 if let (SnapshotSlice::Met(met), Some(id), true) = (slice, id, delays) {
-                    let delay = Duration::from_micros(met as u64 * delay_us);
+                    // The snapshot as a whole shall take so long; the others wait, too.
+                    let delay = Duration::from_micros(met as u64 * delay_us * shards);
                     self.walk_state.delayed = Some((id, now_ns + delay.as_nanos() as u64));
                     pause = Some(delay);
                 }
