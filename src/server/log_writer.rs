@@ -451,6 +451,7 @@ impl LogWriter {
         match taken {
             Ok(()) => {
                 self.facts.rewrites_failed.store(0, Relaxed);
+                self.facts.awaits_first_base.store(false, Relaxed);
                 tracing::info!("Background AOF rewrite finished successfully");
             }
             Err(error) => {

@@ -149,11 +149,21 @@ impl Control<'_> {
         let config = self.config.current();
         let saves = !self.server.saves.is_loading() && options.save.unwrap_or(!config.save_points().is_empty());
         tracing::warn!("User requested shutdown...");
+        if self.server.log.awaits_first_base.load(Ordering::Relaxed) {
+            if !options.force {
+                tracing::warn!("Writing initial AOF, can't exit.");
+                self.supervisor.status("Writing initial AOF, can't exit.");
+                return self.refuse(asker);
+            }
+            tracing::warn!("Writing initial AOF. Exit anyway.");
+        }
         let running = self.server.saves.running();
         if running != SaveKind::None {
             tracing::warn!("There is a snapshot being saved. It is given up!");
         }
-        if saves || running != SaveKind::None {
+        let is_logging = self.server.log.enabled.load(Ordering::Relaxed) && !self.server.saves.is_loading();
+        // The boxes are taken out of use then, so that nobody is answered what the log's last flush comes too early for.
+        if saves || is_logging || running != SaveKind::None {
             self.send(0, || Message::LastSave { save: saves, force: options.force });
             match self.await_last_save(&config) {
                 Some(true) => {}
@@ -161,16 +171,21 @@ impl Control<'_> {
                 Some(false) => {
                     tracing::warn!("Error trying to save the DB, can't exit.");
                     self.supervisor.status("Error trying to save the DB, can't exit.");
-                    tracing::warn!("Errors trying to shut down the server. Check the logs for more information.");
-                    if let Some(asker) = asker {
-                        self.answer(asker, Some("ERR Errors trying to SHUTDOWN. Check logs."));
-                    }
-                    return None;
+                    return self.refuse(asker);
                 }
                 None => return Some(1),
             }
         }
         Some(self.stop())
+    }
+
+    /// The server goes on.
+    fn refuse(&self, asker: Option<Asker>) -> Option<i32> {
+        tracing::warn!("Errors trying to shut down the server. Check the logs for more information.");
+        if let Some(asker) = asker {
+            self.answer(asker, Some("ERR Errors trying to SHUTDOWN. Check logs."));
+        }
+        None
     }
 
     /// Whether the last snapshot was written; none when somebody insists on leaving at once.

@@ -143,6 +143,7 @@ impl Core {
             for keyspace in self.exchange.boxes.iter_mut().flatten() {
                 keyspace.journal.switch(Some(log.meeting().marks.clone()));
             }
+            facts.awaits_first_base.store(true, Ordering::Relaxed);
             facts.enabled.store(true, Ordering::Release);
         }
         facts.rewrite_scheduled.store(false, Ordering::Relaxed);
@@ -207,6 +208,7 @@ impl Core {
     fn stop_log(&mut self) {
         let facts = &self.server.log;
         facts.start_scheduled.store(false, Ordering::Relaxed);
+        facts.awaits_first_base.store(false, Ordering::Relaxed);
         let wanted = self.config.get_bool(crate::param!("appendonly"));
         if wanted || !facts.enabled.swap(false, Ordering::AcqRel) {
             return;

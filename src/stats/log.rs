@@ -25,6 +25,9 @@ pub struct LogFacts {
     pub delayed_syncs: AtomicU64,
     /// A rewrite shall begin as soon as nothing else is being saved.
     pub rewrite_scheduled: AtomicBool,
+    /// Recording has begun while the server ran, and the snapshot that it begins with is not there yet: without that the
+    /// log is not worth anything.
+    pub awaits_first_base: AtomicBool,
     /// Recording shall begin as soon as nothing else is being saved.
     pub start_scheduled: AtomicBool,
     /// When a rewrite failed last, Unix milliseconds.
