@@ -292,6 +292,7 @@ fn a_server_that_goes_away_and_comes_back() {
     terminal.expect(&format!("127.0.0.1:{}> ", self::port(&other)));
     terminal.enter("ping");
     terminal.expect("PONG");
+    terminal.expect("> ");
     terminal.press("\x04");
     assert!(terminal.end().success());
     let _ = std::fs::remove_file(history);
@@ -373,6 +374,7 @@ fn monitor_shows_commands_until_it_is_left() {
     terminal.expect(&format!("127.0.0.1:{port}> "));
     terminal.enter("get seen");
     terminal.expect("\"by monitor\"");
+    terminal.expect("> ");
     terminal.press("\x04");
     assert!(terminal.end().success());
 }
@@ -387,4 +389,65 @@ fn scripts_from_files() {
     let output = run(&["-p", &port(&server), "--eval", "/nosuch.lua"], b"");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stderr), "Can't open file '/nosuch.lua': No such file or directory\n");
+}
+
+/// `--rdb` and `--replica` need a server that has replicas: stock redis-server until ours has.
+#[test]
+fn the_servers_data_as_a_replica_gets_it() {
+    let Some(server) = server_with("sync") else { return };
+    let mut client = server.connect();
+    for number in 0..1_000 {
+        client.call(&["SET", &format!("key:{number}"), "value"]);
+    }
+    let port = port(&server);
+    for diskless in ["no", "yes"] {
+        client.call(&["CONFIG", "SET", "repl-diskless-sync", diskless, "repl-diskless-sync-delay", "0"]);
+        let file = server.directory().join(format!("copy-{diskless}.rdb"));
+        let output = run(&["-p", &port, "--rdb", file.to_str().expect("the path is text")], b"");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("Transfer finished with success"));
+        let checked = Command::new(env!("CARGO_BIN_EXE_ringfort")).arg("--check-rdb").arg(&file).output();
+        let checked = checked.expect("it starts");
+        assert!(checked.status.success(), "{}", text(&checked.stdout));
+        let bytes = std::fs::read(&file).expect("it was written");
+        let piped = run(&["-p", &port, "--rdb", "-"], b"").stdout;
+        assert_eq!(piped.len(), bytes.len(), "the same to standard output");
+    }
+    let mut command = Command::new(CLI);
+    let child = command.args(["-p", &port, "--replica"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("the program starts");
+    let mut told = std::io::BufReader::new(child.stderr.take().expect("it is piped"));
+    let mut line = String::new();
+    while !line.contains("Logging commands from master") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut told, &mut line).expect("it is text") > 0, "it has ended");
+    }
+    client.call(&["SET", "seen", "by the replica"]);
+    let mut shown = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("it is piped")));
+    let found = shown.any(|line| line.expect("it is text").contains("\"seen\",\"by the replica\""));
+    assert!(found, "the command was not shown");
+    child.kill().expect("it runs for ever");
+    child.wait().expect("it was ours");
+}
+
+/// A server that sends everybody elsewhere is followed with -c, and shown without.
+#[test]
+fn redirections_are_followed_when_asked_for() {
+    let server = server();
+    server.connect().call(&["SET", "k", "found"]);
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+    let elsewhere = listener.local_addr().expect("it is bound").port().to_string();
+    let answer = format!("-MOVED 12706 127.0.0.1:{}\r\n", port(&server));
+    let sender = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().expect("a client comes");
+            let mut buffer = [0; 1024];
+            assert!(std::io::Read::read(&mut stream, &mut buffer).expect("it asks") > 0);
+            stream.write_all(answer.as_bytes()).expect("it reads");
+        }
+    });
+    assert_eq!(text(&run(&["-p", &elsewhere, "-c", "GET", "k"], b"").stdout), "found\n");
+    let shown = text(&run(&["-p", &elsewhere, "GET", "k"], b"").stdout);
+    assert!(shown.starts_with("MOVED 12706 127.0.0.1:"), "{shown}");
+    sender.join().expect("both came");
 }

@@ -220,3 +220,39 @@ fn files_are_generated() {
         )
     );
 }
+
+#[test]
+fn ctrl_c_ends_a_server_in_the_foreground_cleanly() {
+    let place = Place::new("");
+    let mut child = Command::new(RINGFORT)
+        .arg(&place.config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the server starts");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("it is piped")));
+    let mut said = |words: &str| lines.any(|line| line.is_ok_and(|line| line.contains(words)));
+    assert!(said("Ready to accept connections"));
+    let process = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGINT).expect("it is ours");
+    assert!(said("Received SIGINT scheduling shutdown") && said("bye bye"));
+    assert!(child.wait().expect("it is ours").success());
+}
+
+#[test]
+fn the_log_is_followed_while_it_grows() {
+    let place = Place::new("loglevel verbose");
+    assert_eq!(place.service("start").0, Some(0));
+    let config = place.config.to_str().expect("the path is text");
+    let mut child = Command::new(RINGFORT)
+        .args(["service", "logs", "-n", "3", "-f", "--config", config])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("it is piped")));
+    assert!(lines.next().expect("three lines come at once").expect("it is text").contains(':'));
+    place.service("stop");
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("bye bye"))), "what came later is shown");
+    child.kill().expect("it runs for ever");
+    child.wait().expect("it was ours");
+}

@@ -35,6 +35,10 @@ pub enum Mode {
     MemoryKeys,
     /// `--hotkeys`.
     HotKeys,
+    /// `--rdb`, `--functions-rdb`.
+    Snapshot { functions_only: bool },
+    /// `--replica`.
+    Replica,
     /// `--intrinsic-latency`.
     IntrinsicLatency { seconds: u64 },
 }
@@ -89,6 +93,8 @@ pub struct Settings {
     pub quoted_input: bool,
     /// `--eval`'s file.
     pub script: Option<std::path::PathBuf>,
+    /// The file of `--rdb` or `--functions-rdb`.
+    pub snapshot: std::path::PathBuf,
     /// `--pattern`.
     pub pattern: Option<Vec<u8>>,
     /// `--count`.
@@ -258,6 +264,9 @@ fn mode_arguments() -> Vec<Arg> {
         flag("memkeys", "Find the keys that take the most memory"),
         option("memkeys-samples", "COUNT", "As --memkeys, looking at so many elements of each key")
             .long("memkeys-samples"),
+        option("rdb", "FILE", "Write the server's snapshot to a file, or to standard output for '-'").long("rdb"),
+        option("functions-rdb", "FILE", "As --rdb, with the functions only").long("functions-rdb"),
+        flag("replica", "Show the commands that the server sends to its replicas").alias("slave"),
         flag("hotkeys", "Find the keys that are used most; needs an LFU maxmemory-policy"),
     ]
     .map(|argument| argument.help_heading(group))
@@ -282,10 +291,6 @@ fn local_arguments() -> Vec<Arg> {
 const ABSENT: &[(&str, &str)] = &[
     ("--cluster", "use redis-cli --cluster, which works with this server too"),
     ("--tls", "this version speaks no TLS"),
-    ("--rdb", "use redis-cli --rdb"),
-    ("--functions-rdb", "use redis-cli --functions-rdb"),
-    ("--replica", "use redis-cli --replica"),
-    ("--slave", "use redis-cli --replica"),
     ("--ldb", "there is no debugger for scripts"),
     ("--ldb-sync-mode", "there is no debugger for scripts"),
     ("--lru-test", "use redis-cli --lru-test"),
@@ -368,6 +373,7 @@ impl Settings {
             ("stdin-last", "stdin-tag", "Options -x and -X are mutually exclusive.\n"),
             ("resp2", "resp3", "Options -2 and -3 are mutually exclusive.\n"),
             ("socket", "cluster-mode", "Options -c and -s are mutually exclusive.\n"),
+            ("rdb", "functions-rdb", "Option --functions-rdb and --rdb are mutually exclusive.\n"),
             ("ipv4", "ipv6", "Options -4 and -6 are mutually exclusive.\n"),
         ];
         let given = |id: &str| matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine);
@@ -404,6 +410,11 @@ impl Settings {
             cluster: matches.get_flag("cluster-mode"),
             quoted_input: matches.get_flag("quoted-input"),
             script: reader.0.get_one::<OsString>("eval").map(Into::into),
+            snapshot: ["rdb", "functions-rdb"]
+                .iter()
+                .find_map(|id| reader.0.get_one::<OsString>(id))
+                .map(Into::into)
+                .unwrap_or_default(),
             local: local(&reader),
             directory: reader.0.get_one::<OsString>("dir").map(Into::into),
             pattern: pattern(&reader)?,
@@ -494,6 +505,9 @@ fn mode_of(reader: &Reader<'_>) -> Result<Mode, String> {
         (reader.0.get_flag("hotkeys"), Mode::HotKeys),
         (reader.0.get_flag("stat"), Mode::Stat),
         (reader.0.get_flag("scan"), Mode::Scan),
+        (reader.0.contains_id("rdb"), Mode::Snapshot { functions_only: false }),
+        (reader.0.contains_id("functions-rdb"), Mode::Snapshot { functions_only: true }),
+        (reader.0.get_flag("replica"), Mode::Replica),
         (seconds.is_some(), Mode::IntrinsicLatency { seconds: seconds.unwrap_or(0) }),
         (reader.0.contains_id("eval"), Mode::Eval),
     ];

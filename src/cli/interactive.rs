@@ -1,7 +1,6 @@
 //! The conversation: a prompt, line editing with history, completion and hints, and lines from a pipe without all that.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -19,7 +18,7 @@ use super::arguments::Settings;
 use super::documentation::Documentation;
 use super::format::Format;
 use super::link::{Failure, Link};
-use super::terminal::{self, KeyMode};
+use super::terminal::{self, InputLines, KeyMode, Woken};
 use crate::remote::Address;
 use crate::stdx::quote::split_arguments;
 
@@ -51,14 +50,14 @@ enum Next {
 }
 
 fn from_pipe(link: &mut Link) {
-    for line in io::stdin().lock().lines() {
-        let Ok(line) = line else { return };
+    let mut lines = InputLines::default();
+    while let Some(line) = lines.next() {
         if obey(link, &line, &mut |_| String::new()) == Next::Leave {
             return;
         }
-        if link.is_subscribed() {
-            // Messages are shown until the next line comes.
-            while matches!(link.wait_for_messages(), Ok(false)) {}
+        // Messages are shown until the next line comes.
+        if link.is_subscribed() && !lines.has_line() {
+            listen(link);
         }
     }
 }
@@ -229,28 +228,30 @@ fn preference(words: &[&str]) -> Next {
 fn listen(link: &mut Link) {
     let _keys = KeyMode::enter();
     let tell = link.settings().format != Format::Raw;
+    let mut readable = false;
     loop {
-        if tell {
-            terminal::print(b"Reading messages... (press Ctrl-C to quit or any key to type command)\r");
-        }
-        let result = link.wait_for_messages();
-        if tell {
-            terminal::print(b"\x1b[K");
-        }
-        match result {
-            Ok(false) => {}
-            Ok(true) => return,
-            Err(Failure::Interrupted) => {
+        let woken = link.show_messages(readable).and_then(|()| {
+            if tell {
+                terminal::print(b"Reading messages... (press Ctrl-C to quit or any key to type command)\r");
+            }
+            let woken = link.wait_for_message_or_key();
+            if tell {
+                terminal::print(b"\x1b[K");
+            }
+            woken
+        });
+        readable = match woken {
+            Ok(Woken::Socket) => true,
+            Ok(Woken::Timeout) => false,
+            Ok(Woken::Key) => return,
+            Ok(Woken::Interrupt) | Err(_) => {
+                if let Err(Failure::Lost(error)) = woken {
+                    terminal::complain(&format!("Error: {error}"));
+                }
                 let _ = link.connect(false);
                 return;
             }
-            Err(Failure::Lost(error)) => {
-                terminal::complain(&format!("Error: {error}"));
-                let _ = link.connect(false);
-                return;
-            }
-            Err(_) => return,
-        }
+        };
     }
 }
 

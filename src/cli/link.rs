@@ -291,34 +291,29 @@ impl Link {
         terminal::print(&line.unwrap_or_else(|| self.text(&Value::Push(values), false)));
     }
 
-    /// Waits for the next message of a subscription, a key or Ctrl-C, and shows messages. True when a key was pressed.
+    /// Shows the messages that are here; reads once from the socket when `readable`.
     ///
     /// # Errors
-    /// When the connection is lost, or for Ctrl-C.
-    pub fn wait_for_messages(&mut self) -> Result<bool, Failure> {
+    /// When the connection is lost.
+    pub fn show_messages(&mut self, mut readable: bool) -> Result<(), Failure> {
         let client = self.client.as_mut().ok_or(Failure::Lost(Error::Closed))?;
-        let mut readable = false;
-        loop {
-            match client.message_now(readable).map_err(Failure::Lost)? {
-                Some(value) => {
-                    let text = format::reply(&value, self.settings.format, false, &self.settings.delimiters);
-                    terminal::print(&text);
-                    readable = false;
-                    continue;
-                }
-                None if readable => return Ok(false),
-                None => {}
-            }
-            let woken = terminal::wait(Some(client.as_fd()), self.interrupts.as_ref(), true, None);
-            match woken.map_err(|error| Failure::Lost(error.into()))? {
-                Woken::Socket => readable = true,
-                Woken::Interrupt => {
-                    self.clear_interrupts();
-                    return Err(Failure::Interrupted);
-                }
-                Woken::Key | Woken::Timeout => return Ok(true),
-            }
+        while let Some(value) = client.message_now(std::mem::take(&mut readable)).map_err(Failure::Lost)? {
+            terminal::print(&format::reply(&value, self.settings.format, false, &self.settings.delimiters));
         }
+        Ok(())
+    }
+
+    /// Waits for the socket, a key or Ctrl-C.
+    ///
+    /// # Errors
+    /// When there is no connection, or the system refuses to wait.
+    pub fn wait_for_message_or_key(&mut self) -> Result<Woken, Failure> {
+        let client = self.client.as_ref().ok_or(Failure::Lost(Error::Closed))?;
+        let woken = terminal::wait(Some(client.as_fd()), self.interrupts.as_ref(), true, None);
+        if matches!(woken, Ok(Woken::Interrupt)) {
+            self.clear_interrupts();
+        }
+        woken.map_err(|error| Failure::Lost(error.into()))
     }
 
     fn clear_interrupts(&mut self) {

@@ -18,6 +18,7 @@ mod local;
 mod one_shot;
 mod pipe;
 mod program;
+mod replica;
 mod service;
 mod terminal;
 mod watch;

@@ -14,7 +14,9 @@ pub fn run(settings: Settings) -> ExitCode {
     let words = match command(&settings) {
         Ok(words) => words,
         Err(text) => {
-            terminal::complain(&text);
+            if !text.is_empty() {
+                terminal::complain(&text);
+            }
             return ExitCode::FAILURE;
         }
     };
@@ -44,14 +46,18 @@ pub fn run(settings: Settings) -> ExitCode {
     }
 }
 
-/// The words to send.
+/// The words to send; or what is wrong with them, empty when it was said.
 fn command(settings: &Settings) -> Result<Vec<Vec<u8>>, String> {
     let mut words = settings.words.clone();
     if settings.quoted_input {
         for word in words.iter_mut().filter(|word| word.starts_with(b"\"")) {
             *word = match split_arguments(word) {
                 Ok(mut parts) if parts.len() == 1 => parts.pop().unwrap_or_default(),
-                _ => return Err("Invalid quoted string".into()),
+                _ => {
+                    // redis-cli says this where replies go.
+                    terminal::print(b"Invalid quoted string\n");
+                    return Err(String::new());
+                }
             };
         }
     }

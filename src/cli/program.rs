@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::arguments::{Mode, Request, parse};
 use super::keys::{self, Search};
 use super::terminal::{self, complain};
-use super::{interactive, local, one_shot, pipe, watch};
+use super::{interactive, local, one_shot, pipe, replica, watch};
 
 /// Runs the program. `name` is what it was called as, `words` what follows.
 pub fn run(name: &str, words: &[OsString]) -> ExitCode {
@@ -34,6 +34,11 @@ pub fn run(name: &str, words: &[OsString]) -> ExitCode {
         Mode::HotKeys => keys::run(settings, Search::Frequency),
         Mode::Stat => watch::statistics(settings),
         Mode::Latency { history } => watch::latency(settings, history),
+        Mode::Snapshot { functions_only } => {
+            let path = settings.snapshot.clone();
+            replica::save(settings, &path, functions_only)
+        }
+        Mode::Replica => replica::follow(settings),
         Mode::IntrinsicLatency { seconds } => watch::intrinsic_latency(seconds),
     }
 }

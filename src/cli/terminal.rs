@@ -189,3 +189,36 @@ pub fn wait_for_either(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result
         }
     }
 }
+
+/// Lines of standard input, of which it is known whether the next one is here already.
+#[derive(Default)]
+pub struct InputLines {
+    read: Vec<u8>,
+    ended: bool,
+}
+
+impl InputLines {
+    /// Whether `next` would not wait.
+    pub fn has_line(&self) -> bool {
+        self.ended || self.read.contains(&b'\n')
+    }
+
+    /// The next line without its end; none at the end of the input. Bytes that are not UTF-8 are replaced.
+    pub fn next(&mut self) -> Option<String> {
+        while !self.has_line() {
+            let mut buffer = [0; 16 * 1024];
+            match nix::unistd::read(io::stdin(), &mut buffer) {
+                Ok(0) => self.ended = true,
+                Ok(count) => self.read.extend_from_slice(&buffer[..count]),
+                Err(Errno::EINTR) => {}
+                Err(_) => self.ended = true,
+            }
+        }
+        if self.read.is_empty() {
+            return None;
+        }
+        let end = self.read.iter().position(|byte| *byte == b'\n').map_or(self.read.len(), |at| at + 1);
+        let line: Vec<u8> = self.read.drain(..end).collect();
+        Some(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_string())
+    }
+}

@@ -248,6 +248,18 @@ impl Client {
         })
     }
 
+    /// A second handle that only reads, for replies that are no protocol (SYNC's snapshot). What this client has read of the
+    /// socket already does not come again.
+    ///
+    /// # Errors
+    /// When the system has no descriptors left.
+    pub fn reader(&self) -> Result<Box<dyn Read + Send>, Error> {
+        Ok(match &self.stream {
+            Stream::Tcp(stream) => Box::new(stream.try_clone()?),
+            Stream::Unix(stream) => Box::new(stream.try_clone()?),
+        })
+    }
+
     /// Closes the sending side, so that the server sees the end.
     ///
     /// # Errors

@@ -49,7 +49,8 @@ impl Terminal {
         Terminal { child, keyboard, screen, shown: String::new(), seen: 0 }
     }
 
-    /// Presses keys.
+    /// Presses keys. Control characters (Ctrl-D) mean something else to the terminal until the program shows its prompt again:
+    /// expect that first.
     pub fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
