@@ -36,6 +36,8 @@ pub(super) struct Shared {
     /// The host of the running script. Set only while the interpreter runs: see `engine.rs`.
     pub(super) host: Cell<Option<NonNull<dyn Host>>>,
     pub(super) stopped: Cell<Option<Stopped>>,
+    /// The thread of the running script; only compared.
+    pub(super) thread: Cell<*const std::ffi::c_void>,
     pub(super) protocol: Cell<Protocol>,
     pub(super) loading: RefCell<Option<Loading>>,
     /// Times the interpreter could have been interrupted since it was last looked at.
@@ -49,6 +51,7 @@ impl Shared {
         Shared {
             host: Cell::new(None),
             stopped: Cell::new(None),
+            thread: Cell::new(std::ptr::null()),
             protocol: Cell::new(Protocol::Resp2),
             loading: RefCell::new(None),
             ticks: Cell::new(0),

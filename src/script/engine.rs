@@ -3,6 +3,7 @@
 //! `unsafe`: the host is reached through a pointer from functions that the interpreter owns, and so live longer than any
 //! host; the pointer is set only while `Engine::step` runs, which borrows the host for that time.
 
+use std::cell::Cell;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -44,6 +45,11 @@ pub struct Engine {
     lua: Lua,
     shared: Rc<Shared>,
     environment: Table,
+    /// KEYS and ARGV, used again and again.
+    keys: Table,
+    values: Table,
+    /// These are the script's globals now.
+    has_usual: Cell<bool>,
     /// What libraries see: nothing of its own, but for one table while they are loaded and for another when they run.
     library_environment: Table,
     library_view: Table,
@@ -104,7 +110,6 @@ impl Engine {
     fn build() -> mlua::Result<Engine> {
         // `mlua`'s own pcall and xpcall, which would end panics, cannot be interrupted in the way a standing script takes.
         let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new().catch_rust_panics(true))?;
-        lua.set_memory_limit(SCRIPT_MEMORY_BYTES_MAX)?;
         let shared = Rc::new(Shared::new());
         let globals = lua.globals();
         let environment = lua.create_table()?;
@@ -145,7 +150,11 @@ impl Engine {
         close(&library_environment)?;
         lua.sandbox(true)?;
         Engine::interrupt(&lua, &shared);
+        let (keys, values) = (lua.create_table()?, lua.create_table()?);
         Ok(Engine {
+            keys,
+            values,
+            has_usual: Cell::new(false),
             lua,
             shared,
             environment,
@@ -160,9 +169,13 @@ impl Engine {
 
     fn interrupt(lua: &Lua, shared: &Rc<Shared>) {
         let shared = shared.clone();
-        lua.set_interrupt(move |_| {
+        lua.set_interrupt(move |lua| {
             if shared.stopped.get().is_some() {
                 return Err(mlua::Error::runtime("the script ends"));
+            }
+            // Not as a limit of the interpreter: with one, `mlua` protects each of its calls, which costs a third.
+            if lua.used_memory() > SCRIPT_MEMORY_BYTES_MAX {
+                return Err(mlua::Error::runtime("not enough memory"));
             }
             let ticks = shared.ticks.get() + 1;
             if ticks < SCRIPT_INTERRUPTS_PER_POLL {
@@ -170,7 +183,9 @@ impl Engine {
                 return Ok(VmState::Continue);
             }
             shared.ticks.set(0);
-            Ok(if shared.poll()? { VmState::Yield } else { VmState::Continue })
+            // A coroutine of the script's own would yield to the script.
+            let stands = shared.poll()? && lua.current_thread().to_pointer() == shared.thread.get();
+            Ok(if stands { VmState::Yield } else { VmState::Continue })
         });
     }
 
@@ -193,8 +208,12 @@ impl Engine {
         reply: &mut Reply,
     ) -> Ended {
         let arguments = || -> mlua::Result<MultiValue> {
-            let (keys, values) = (self.array(keys)?, self.array(values)?);
-            self.set_globals(Value::Table(keys), Value::Table(values))?;
+            if self.refill(&self.keys, keys)? && self.refill(&self.values, values)? {
+                self.set_globals(Value::Table(self.keys.clone()), Value::Table(self.values.clone()), true)?;
+            } else {
+                let (keys, values) = (self.array(keys)?, self.array(values)?);
+                self.set_globals(Value::Table(keys), Value::Table(values), false)?;
+            }
             Ok(MultiValue::from_iter([Value::Function(script.0.clone())]))
         };
         match arguments() {
@@ -212,7 +231,7 @@ impl Engine {
         reply: &mut Reply,
     ) -> Ended {
         let arguments = || -> mlua::Result<MultiValue> {
-            self.set_globals(Value::Nil, Value::Nil)?;
+            self.set_globals(Value::Nil, Value::Nil, false)?;
             let (keys, values) = (self.array(keys)?, self.array(values)?);
             Ok(MultiValue::from_iter([Value::Function(function.0.clone()), Value::Table(keys), Value::Table(values)]))
         };
@@ -222,8 +241,25 @@ impl Engine {
         }
     }
 
-    /// KEYS and ARGV, which nobody else may change or see.
-    fn set_globals(&self, keys: Value, values: Value) -> mlua::Result<()> {
+    /// Puts other items into the table of KEYS or ARGV of the last script, of which nothing can be left but the table. False
+    /// when the script did more to it than change items.
+    fn refill(&self, table: &Table, items: &[&[u8]]) -> mlua::Result<bool> {
+        if table.has_metatable() {
+            return Ok(false);
+        }
+        table.clear()?;
+        for (index, item) in items.iter().enumerate() {
+            table.raw_set(index + 1, self.lua.create_string(item)?)?;
+        }
+        Ok(true)
+    }
+
+    /// KEYS and ARGV, which nobody else may change or see. `usual`: the tables that are used again.
+    fn set_globals(&self, keys: Value, values: Value, usual: bool) -> mlua::Result<()> {
+        if usual && self.has_usual.replace(usual) {
+            return Ok(());
+        }
+        self.has_usual.set(usual);
         self.environment.set_readonly(false);
         let set = self.environment.raw_set("KEYS", keys).and_then(|()| self.environment.raw_set("ARGV", values));
         self.environment.set_readonly(true);
@@ -266,6 +302,7 @@ impl Engine {
         // while this borrow of the host still lasts.
         let pointer = unsafe { std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(NonNull::from(host)) };
         self.shared.host.set(Some(pointer));
+        self.shared.thread.set(thread.to_pointer());
         let result = thread.resume::<MultiValue>(arguments);
         self.shared.host.set(None);
         let is_standing = thread.status() == ThreadStatus::Resumable;

@@ -2,10 +2,10 @@
 //! has learned about them. The engine is made when the first script comes.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use ahash::AHashMap;
 use sha1::{Digest, Sha1};
 
 use crate::resp::reply::{Protocol, Reply};
@@ -57,9 +57,11 @@ pub struct Scripting {
     pub shared: Arc<SharedScripts>,
     clock: Clock,
     engine: Option<Engine>,
-    scripts: HashMap<Sha, Callee>,
+    scripts: AHashMap<Sha, Callee>,
     scripts_generation: u64,
-    functions: HashMap<Vec<u8>, Callee>,
+    /// The last script that came as its source: pipelines repeat themselves.
+    last_source: Option<(Box<[u8]>, Callee)>,
+    functions: AHashMap<Vec<u8>, Callee>,
     libraries_generation: u64,
 }
 
@@ -117,9 +119,10 @@ impl Scripting {
             shared,
             clock,
             engine: None,
-            scripts: HashMap::new(),
+            scripts: AHashMap::new(),
             scripts_generation: 0,
-            functions: HashMap::new(),
+            last_source: None,
+            functions: AHashMap::new(),
             libraries_generation: 0,
         }
     }
@@ -143,6 +146,7 @@ impl Scripting {
         let generation = self.shared.scripts_generation();
         if generation != self.scripts_generation || self.scripts.len() > SCRIPTS_COMPILED_MAX {
             self.scripts.clear();
+            self.last_source = None;
             self.scripts_generation = generation;
         }
     }
@@ -159,13 +163,22 @@ impl Scripting {
 
     /// The script with this source, which becomes known to all cores. The error is the reply's text.
     pub fn source(&mut self, source: &[u8]) -> Result<Callee, Vec<u8>> {
-        let sha = sha_of(source);
         self.refresh_scripts();
-        if let Some(callee) = self.scripts.get(&sha) {
+        if let Some((last, callee)) = &self.last_source
+            && **last == *source
+        {
             return Ok(callee.clone());
         }
-        let callee = self.compile(sha, source)?;
-        self.shared.insert(sha, &source.into(), true);
+        let sha = sha_of(source);
+        let callee = match self.scripts.get(&sha) {
+            Some(callee) => callee.clone(),
+            None => {
+                let callee = self.compile(sha, source)?;
+                self.shared.insert(sha, &source.into(), true);
+                callee
+            }
+        };
+        self.last_source = Some((source.into(), callee.clone()));
         Ok(callee)
     }
 

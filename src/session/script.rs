@@ -222,7 +222,6 @@ impl Core {
         };
         let own_database = std::mem::replace(&mut client.database, run.database);
         let stats = &self.server.cores[self.id];
-        let deadline_ns = self.clock.monotonic_ns().saturating_add(slice_ms.saturating_mul(1_000_000));
         let running = self.scripting.shared.clone();
         let mut host = ScriptHost {
             run: &mut *run,
@@ -234,7 +233,8 @@ impl Core {
             clock: &self.clock,
             running: &running.running[self.id],
             is_function: matches!(caller.row.command.run, Run::Script(ScriptCall::Function)),
-            deadline_ns,
+            slice_ns: slice_ms.saturating_mul(1_000_000),
+            began_ns: 0,
         };
         let ended = match start {
             Some((keys, values)) => self.scripting.run(&mut host, &caller.callee, (keys, values), &mut reply),

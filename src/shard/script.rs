@@ -126,8 +126,10 @@ pub struct ScriptHost<'a> {
     pub running: &'a Running,
     /// It is a function.
     pub is_function: bool,
-    /// When it shall stand still, by the monotonic clock.
-    pub deadline_ns: u64,
+    /// For so long it may run before it stands still, counted from the first look at the clock: most scripts never come to it.
+    pub slice_ns: u64,
+    /// When that was, by the monotonic clock; 0: not yet.
+    pub began_ns: u64,
 }
 
 impl ScriptHost<'_> {
@@ -340,7 +342,11 @@ impl Host for ScriptHost<'_> {
                 "Script killed by user with SCRIPT KILL..."
             });
         }
-        if self.clock.monotonic_ns() > self.deadline_ns { Poll::Stand } else { Poll::Continue }
+        let now_ns = self.clock.monotonic_ns();
+        if self.began_ns == 0 {
+            self.began_ns = now_ns;
+        }
+        if now_ns - self.began_ns >= self.slice_ns { Poll::Stand } else { Poll::Continue }
     }
 
     fn log(&mut self, level: LogLevel, line: &[u8]) {
