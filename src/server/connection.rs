@@ -274,7 +274,7 @@ where
     S: AsyncWriteRent,
 {
     let (bytes, shared) = match worker.core().session(link.key) {
-        Some(session) if !session.out.is_empty() && session.gate.is_open() && !session.killed => session.take_output(),
+        Some(session) if session.may_send() && !session.killed => session.take_output(),
         _ => return false,
     };
     let total = bytes.len() + shared.iter().map(|(_, large)| large.len()).sum::<usize>();

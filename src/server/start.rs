@@ -31,7 +31,7 @@ use crate::stats::persistence::SaveFacts;
 use crate::script::shared::SharedScripts;
 use crate::stats::server::ServerFacts;
 use crate::runtime::open_files::raise_limit;
-use crate::stdx::limits::{DESCRIPTORS_RESERVED, RING_SLOTS};
+use crate::stdx::limits::{DESCRIPTORS_RESERVED, LOG_RING_SLOTS, RING_SLOTS};
 use crate::stdx::random::{Random, seed_from_os};
 
 use super::acceptors::Acceptors;
@@ -244,7 +244,7 @@ impl Plan {
         };
         let (server, config, meeting) = (Arc::new(server), Arc::new(SharedConfig::new(config)), Arc::new(meeting));
         let log_meeting = Arc::new(LogMeeting { marks: Arc::new(LogMarks::new(shards)), doorbell: Doorbell::new()? });
-        let (log_links, ends) = (0..shards).map(|_| link(log_meeting.clone())).unzip();
+        let (log_links, ends) = (0..shards).map(|_| link(log_meeting.clone(), LOG_RING_SLOTS)).unzip();
         let log = log_writer::start(LogParts {
             meeting: log_meeting,
             cores: meeting.clone(),

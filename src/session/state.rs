@@ -239,6 +239,11 @@ impl Session {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// It has output that may leave.
+    pub fn may_send(&self) -> bool {
+        !self.out.is_empty() && self.gate.is_open()
+    }
+
     /// Why it does not go on.
     pub fn stall(&self) -> Stall {
         self.stall

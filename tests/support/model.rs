@@ -286,7 +286,9 @@ impl Op {
             Op::Rpush(..) | Op::Lpop(_) | Op::Lmove(..) | Op::Blpop(_) | Op::Blmove(..) => {
                 self.apply_to_list(own, values, returned)
             }
-            Op::Exec(ops) | Op::Script { ops, .. } => Value::Array(ops.iter().map(|op| op.apply(state, database, values, None)).collect()),
+            Op::Exec(ops) | Op::Script { ops, .. } => {
+                Value::Array(ops.iter().map(|op| op.apply(state, database, values, None)).collect())
+            }
             Op::Swap(key, value) => self.apply_swap(&mut own[*key], *value, values, returned),
             Op::Get(key) => values.reply(own[*key]),
             Op::Set(key, value) => {

@@ -6,6 +6,7 @@
 //! So a wake-up that is lost here leaves clients without replies, and `rest` says so. Whatever two worlds of one seed are
 //! asked, they do the same. For tests only; nothing else calls this.
 
+mod log;
 mod rest;
 mod schedule;
 
@@ -24,7 +25,7 @@ use crate::runtime::ring::Sender;
 use crate::runtime::shelf::{PutResult, Shelf};
 use crate::script::shared::SharedScripts;
 use crate::session::core::{Core, Progress};
-use crate::session::state::SessionKey;
+use crate::session::state::{Session, SessionKey};
 use crate::shard::exchange::{Exchange, Meeting};
 use crate::shard::message::{Connection, Message};
 use crate::stats::persistence::SaveKind;
@@ -32,6 +33,7 @@ use crate::stats::server::ServerFacts;
 use crate::stdx::random::Random;
 
 use super::start::lay_rings;
+use log::SimulatedLog;
 use schedule::{Character, Ghosts, Step, pick};
 
 /// Unix time at which every world begins, in microseconds.
@@ -95,6 +97,8 @@ pub struct World {
     connection: Connection,
     _outside: Vec<Sender<Message>>,
     candidates: Vec<(Step, u64)>,
+    /// The append-only log, in half of the worlds.
+    log: Option<SimulatedLog>,
 }
 
 impl World {
@@ -113,7 +117,16 @@ impl World {
         config.set_words(crate::param!(index of "save"), &[]).map_err(|_| std::io::ErrorKind::InvalidInput)?;
         let config = Arc::new(SharedConfig::new(config));
         let hasher = KeyHasher::new(options.cores, random.next_u64());
-        let shelf = |seed| Shelf::new(Box::new(Keyspace::new(options.databases, hasher.clone(), seed)));
+        // Not drawn from the world's own randomness: what else happens in a world stays what it was without a log.
+        let log = (Random::new(!options.seed).below(2) == 0).then(|| SimulatedLog::new(options.cores, options.ring_slots));
+        let (log, mut links) = log.map_or((None, Vec::new()), |(log, links)| (Some(log), links));
+        server.log.enabled.store(log.is_some(), Ordering::Relaxed);
+        server.log.always.store(log.is_some(), Ordering::Relaxed);
+        let shelf = |seed| {
+            let mut keyspace = Keyspace::new(options.databases, hasher.clone(), seed);
+            keyspace.journal.switch(log.as_ref().map(|log| log.marks().clone()));
+            Shelf::new(Box::new(keyspace))
+        };
         let meeting = Arc::new(Meeting {
             shelves: (0..options.cores).map(|_| shelf(random.next_u64())).collect(),
             doorbells: (0..options.cores).map(|_| Doorbell::silent()).collect(),
@@ -122,7 +135,8 @@ impl World {
         let scripts = Arc::new(SharedScripts::new(options.cores, server.scripts.clone()));
         let misses_max = random.below(3).saturating_sub(1) as u32;
         let cores = rings.into_iter().enumerate().map(|(id, (senders, receivers))| {
-            let exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
+            let mut exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
+            exchange.log = (!links.is_empty()).then(|| links.remove(0));
             let mut core = Core::new(exchange, server.clone(), config.clone(), clock.clone(), scripts.clone());
             // Mostly at once to the rings: what happens there is what wants to be seen.
             core.misses_max = misses_max;
@@ -151,6 +165,7 @@ impl World {
             connection,
             _outside: outside,
             candidates: Vec::new(),
+            log,
             random,
         })
     }
@@ -237,6 +252,11 @@ impl World {
         self.server.saves.running() != SaveKind::None
     }
 
+    /// What a power cut would leave of the log now; none without a log.
+    pub fn synced_log(&self) -> Option<Vec<u8>> {
+        self.log.as_ref().map(SimulatedLog::synced)
+    }
+
     /// One step. False when nothing can happen until a client sends something.
     pub fn step(&mut self) -> Result<bool, String> {
         self.step_with(if self.character.ghost_takes > 0 { Ghosts::Come } else { Ghosts::Stay })
@@ -257,6 +277,11 @@ impl World {
                     self.clock.advance(Duration::from_millis(left_ms.max(0) as u64));
                 }
                 self.awake[core] = true;
+            }
+            Step::Log => {
+                if let Some(log) = &mut self.log {
+                    log.step(&mut self.random, &self.meeting);
+                }
             }
             Step::Cron(core) => {
                 self.clock.advance(Duration::from_micros(self.random.below(20_000)));
@@ -281,9 +306,12 @@ impl World {
                 Reader::Yielded => candidates.push((Step::Resume(client), self.character.deliver)),
                 Reader::Reading | Reader::Waiting => {}
             }
-            if self.cores[pipe.core].session(pipe.key).is_some_and(|session| !session.out.is_empty()) {
+            if self.cores[pipe.core].session(pipe.key).is_some_and(|session| session.may_send()) {
                 candidates.push((Step::Flush(client), self.character.flush));
             }
+        }
+        if self.log.as_ref().is_some_and(SimulatedLog::has_work) {
+            candidates.push((Step::Log, self.character.pump[0]));
         }
         for core in 0..self.cores.len() {
             self.awake[core] |= self.meeting.doorbells[core].take_rung();
@@ -346,8 +374,14 @@ impl World {
             Progress::Again => Reader::Yielded,
             Progress::Send | Progress::Wait | Progress::Blocked => Reader::Waiting,
             Progress::Close => {
-                self.flush(client);
-                return self.cut(client);
+                let waits = |session: &mut Session| !session.killed && !session.out.is_empty() && !session.may_send();
+                if self.cores[pipe.core].session(pipe.key).is_some_and(waits) {
+                    // The last replies leave first.
+                    Reader::Waiting
+                } else {
+                    self.flush(client);
+                    return self.cut(client);
+                }
             }
         };
     }
@@ -356,6 +390,9 @@ impl World {
     fn flush(&mut self, client: usize) {
         let pipe = &mut self.pipes[client];
         let Some(session) = self.cores[pipe.core].session(pipe.key) else { return };
+        if !session.may_send() {
+            return;
+        }
         let (bytes, shared) = session.out.take_parts();
         let mut sent = 0;
         for (at, large) in shared {

@@ -46,6 +46,9 @@ impl World {
                 return Err(format!("client {client} of core {core} waits for good ({reader:?}, {stall:?}); cores: {left:?}"));
             }
         }
+        if let Some(what) = self.log.as_ref().and_then(|log| log.leftover()) {
+            return Err(what);
+        }
         for core in &mut self.cores {
             if let Some(what) = core.leftover() {
                 return Err(format!("core {} is left with {what}", core.id));

@@ -12,6 +12,8 @@ pub(super) enum Step {
     GhostTakes(usize),
     GhostPuts(usize),
     Cron(usize),
+    /// The log takes in what it was sent, or syncs.
+    Log,
     /// The next wait for a key comes to its end.
     Deadline(usize),
 }

@@ -7,7 +7,7 @@ use crate::keyspace::journal::{Journal, Shipment};
 use crate::runtime::doorbell::Doorbell;
 use crate::runtime::log_marks::LogMarks;
 use crate::runtime::ring::{Receiver, Sender, ring};
-use crate::stdx::limits::{LOG_RING_SLOTS, LOG_WAITING_BYTES_MAX};
+use crate::stdx::limits::LOG_WAITING_BYTES_MAX;
 
 /// What the log and all cores share.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ pub struct LogEnd {
     pub empties: Sender<Box<Shipment>>,
 }
 
-/// A link between one core and the log.
-pub fn link(meeting: Arc<LogMeeting>) -> (LogLink, LogEnd) {
-    let (sender, receiver) = ring(LOG_RING_SLOTS);
-    let (empties_sender, empties) = ring(LOG_RING_SLOTS);
+/// A link between one core and the log, with rings of so many slots.
+pub fn link(meeting: Arc<LogMeeting>, slots: usize) -> (LogLink, LogEnd) {
+    let (sender, receiver) = ring(slots);
+    let (empties_sender, empties) = ring(slots);
     let awaited = vec![u64::MAX; meeting.marks.shards()];
     (
         LogLink { meeting, sender, empties, current: Box::default(), awaited },
