@@ -189,3 +189,29 @@ fn what_cannot_be_opened_is_said() {
     let (code, _, stderr) = cli(&file, &["--set", "a"]);
     assert!(code == Some(1) && stderr.contains("bad number of args for: '--set'"), "{stderr}");
 }
+
+/// The example of the documentation. `cargo test --test embedded` alone does not build it.
+#[test]
+fn the_example_counts_words_over_several_runs() {
+    let test = std::env::current_exe().expect("the test is a program");
+    let folder = test.parent().and_then(|deps| deps.parent()).expect("cargo's folders");
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let arguments = ["build", "--quiet", "--example", "embedded", "--profile", profile];
+    let built = Command::new(env!("CARGO")).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(built.expect("cargo runs").success());
+    let place = Folder::new();
+    let count = |text: &str| {
+        let mut command = Command::new(folder.join("examples/embedded"));
+        command.arg(place.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("it was built");
+        std::io::Write::write_all(&mut child.stdin.take().expect("it is piped"), text.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(count("the cat and the dog"), "the 2\nand 1\ncat 1\ndog 1\n");
+    assert_eq!(count("the dog"), "the 3\ndog 2\nand 1\ncat 1\n");
+}

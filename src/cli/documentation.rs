@@ -221,7 +221,6 @@ impl Argument {
         match &self.token {
             Some(token) if value.is_empty() => token.clone(),
             Some(token) => format!("{} {value}", if token.is_empty() { "\"\"" } else { token }),
-            None if self.kind == "oneof" && !self.optional => format!("<{value}>"),
             None => value,
         }
     }

@@ -16,6 +16,8 @@
 //! # }
 //! ```
 //!
+//! `examples/embedded.rs` is a whole program.
+//!
 //! How it works: the cores run as threads of this process, as many as there are shards (one unless told otherwise), and
 //! listen nowhere; each handle is one end of a socket pair whose other end a core serves. A handle is a
 //! [`remote::Client`](crate::remote::Client), with all that it can do.
