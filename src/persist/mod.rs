@@ -1,4 +1,5 @@
-//! Layer 4: the formats of what is kept and sent: RDB payloads and files. No input or output: bytes in, values out.
+//! Layer 4: what is kept and sent: RDB payloads, and the files of snapshots and of the log. The formats do no input or output:
+//! bytes in, values out; `rdb/output.rs`, `rdb/load.rs` and `aof/files.rs` are where files are.
 
 pub mod aof;
 pub mod crc64;

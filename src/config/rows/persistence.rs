@@ -56,8 +56,7 @@ pub(super) const PERSISTENCE: &[Parameter] = &[
         .about("Working directory: snapshots, the append-only log and relative paths live here."),
     row("key-load-delay", integer(-INT_MAX - 1, INT_MAX), "0")
         .hidden()
-        .stored("only Redis' own tests slow loading down")
-        .about("Microseconds to wait per key while loading."),
+        .about("Microseconds to wait per key while loading, for tests."),
     row("loading-process-events-interval-bytes", integer(1024, INT_MAX), "2097152")
         .hidden()
         .stored("other cores serve clients while data is loaded")
@@ -68,8 +67,7 @@ pub(super) const PERSISTENCE: &[Parameter] = &[
         .about("Delete snapshot files that only replication needed."),
     row("rdb-key-save-delay", integer(-INT_MAX - 1, INT_MAX), "0")
         .hidden()
-        .stored("only Redis' own tests slow a snapshot down")
-        .about("Microseconds to wait per key while writing a snapshot."),
+        .about("Microseconds to wait per key while writing a snapshot, for tests."),
     row("rdb-save-incremental-fsync", Kind::YesNo, "yes")
         .about("Flush a snapshot to disk piece by piece while it is written."),
     row("rdbchecksum", Kind::YesNo, "yes")
