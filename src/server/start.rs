@@ -294,6 +294,7 @@ impl Plan {
             let pin = pin_of(&self.config.current(), id);
             let failed = self.events.clone();
             std::thread::Builder::new().name(format!("core {id}")).spawn(move || {
+                let _all_or_nothing = EndsWithItsCore(id);
                 if let Some(cpu) = pin {
                     cpu::pin_current_thread(cpu);
                 }
@@ -311,6 +312,19 @@ impl Plan {
             })?;
         }
         Ok(Outside::new(outside, self.meeting, self.server, self.config))
+    }
+}
+
+/// On a core's thread: a panic outside of handlers, where it is caught, is an error of ours after which the core's shard
+/// would be gone and everybody who asks for it would wait for ever. The process ends instead, as after a failed assertion.
+struct EndsWithItsCore(usize);
+
+impl Drop for EndsWithItsCore {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::warn!("Core {} panicked: an error of this program. The server ends.", self.0);
+            std::process::abort();
+        }
     }
 }
 

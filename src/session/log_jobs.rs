@@ -178,6 +178,8 @@ impl Core {
         let replay = Replay { meeting: None, hasher: &hasher, config, server, now_ms, clock: &self.clock, load: &load };
         let result = replay.run(&files, boxes);
         boxes.iter_mut().flatten().for_each(|keyspace| keyspace.journal.switch(log.clone()));
+        // What was loaded may be waited for.
+        self.serve_waiters(now_ms);
         result.ok()?;
         tracing::info!("Append Only File loaded by DEBUG LOADAOF");
         Some(())
