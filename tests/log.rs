@@ -340,3 +340,65 @@ fn rewritten_while_others_write() {
         assert_same(&before, &(digest(&server), values(&server)), &format!("{shards} shards"));
     }
 }
+
+/// A file system of its own with so many bytes; none where nobody may mount one.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(name: &str, bytes: usize) -> Option<SmallDisk> {
+        let folder = Folder::new(name);
+        let path = folder.0.clone();
+        std::mem::forget(folder);
+        let size = format!("size={bytes}");
+        let path_text = path.to_str()?.to_string();
+        let status = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs", &path_text]).status();
+        status.is_ok_and(|status| status.success()).then_some(SmallDisk(path))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// A full disk: writes are refused, reads go on, and when there is room again so do writes; nothing acknowledged is lost.
+#[test]
+fn a_full_disk_recovers() {
+    for fsync in ["always", "everysec"] {
+        let Some(disk) = SmallDisk::mount(&format!("full-{fsync}"), 1 << 20) else {
+            eprintln!("skipped: no file system can be mounted here");
+            return;
+        };
+        let ballast = disk.0.join("ballast");
+        std::fs::write(&ballast, vec![1; 700 << 10]).expect("there is room");
+        let server = ringfort(2, &disk.0, &["--appendfsync", fsync]);
+        let mut client = server.connect();
+        client.call(&["SET", "before", "1"]);
+        let mut writer = server.connect();
+        let value = "x".repeat(20_000);
+        let mut sent = 0;
+        // With `always` the write that does not fit is not answered, so nobody waits for it here.
+        while info(&mut client, "aof_last_write_status") == "ok" {
+            writer.send(&["SET", &format!("key:{sent}"), &value]).expect("sent");
+            sent += 1;
+            assert!(sent < 10_000, "the disk is never full");
+        }
+        let mut other = server.connect();
+        let refused = text(&other.call(&["SET", "refused", "1"]));
+        assert!(refused.contains("MISCONF Errors writing to the AOF file: No space left on device"), "{refused}");
+        assert!(text(&other.call(&["PING"])).contains("MISCONF"));
+        if fsync == "everysec" {
+            assert_eq!(text(&other.call(&["GET", "before"])), "\"1\"");
+        }
+        std::fs::remove_file(&ballast).expect("it is there");
+        while info(&mut client, "aof_last_write_status") != "ok" {}
+        let answered = (0..sent).filter(|_| matches!(writer.read(), Ok(Value::Status(_)))).count();
+        assert!(answered > 0 && text(&other.call(&["SET", "after", "1"])) == "OK");
+        let before = (digest(&server), values(&server));
+        drop(server);
+        let server = ringfort(1, &disk.0, &[]);
+        assert_same(&before, &(digest(&server), values(&server)), fsync);
+    }
+}

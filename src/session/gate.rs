@@ -48,7 +48,7 @@ impl Core {
     /// The session's turn ends: what it may have seen in the boxes in hand must be safe before it tells.
     #[inline]
     pub(super) fn gate_by_boxes(&mut self, session: &mut Session) {
-        if self.server.log.gates_replies() {
+        if std::mem::take(&mut session.saw_data) && self.server.log.gates_replies() {
             self.gate_all(session);
         }
     }

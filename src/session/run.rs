@@ -168,6 +168,7 @@ impl Core {
         only: Option<(usize, u64)>,
         now_ms: i64,
     ) {
+        session.saw_data |= row.full_name != "info";
         let discard = session.discards_reply();
         let (database, touch) = (session.client.database, !session.client.no_touch);
         let reply = session.reply();

@@ -133,6 +133,7 @@ impl Core {
         now_ms: i64,
         stands: bool,
     ) -> Ran {
+        session.saw_data = true;
         let reply_mode = session.client.reply_mode;
         let discard = session.discards_reply();
         let reads_only = row.flags.has(Flags::READONLY);
@@ -338,6 +339,7 @@ impl Core {
             return self.stand_again(standing);
         }
         if let Some(session) = &mut session {
+            session.saw_data = true;
             self.gate_by_boxes(session);
         }
         let touched = standing.run.touched;

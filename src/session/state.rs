@@ -99,6 +99,8 @@ pub struct Session {
     pub(super) protocol_error: Option<ProtocolError>,
     /// The client sent a request beyond `client-query-buffer-limit`: closed without a word.
     pub(super) over_limit: bool,
+    /// It ran something in this turn that tells of data; INFO does not, so that it is there when the disk is full.
+    pub(super) saw_data: bool,
     /// What the replies wait for.
     pub gate: Gate,
     /// Replies ready to leave.
@@ -148,6 +150,7 @@ impl Session {
             more_input: false,
             protocol_error: None,
             over_limit: false,
+            saw_data: false,
             gate: Gate::default(),
             out: Reply::new(Protocol::Resp2),
             segments: VecDeque::new(),

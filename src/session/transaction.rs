@@ -257,6 +257,7 @@ impl Core {
 
     fn exec(&mut self, session: &mut Session, now_ms: i64, discard: bool) {
         let Some(transaction) = session.transaction.take() else { unreachable!("EXEC without MULTI was refused") };
+        session.saw_data = true;
         if let Some(watch) = session.watch.take() {
             for (database, bytes) in &watch.keys {
                 let key = self.exchange.hasher.key(bytes);

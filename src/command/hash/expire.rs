@@ -184,8 +184,10 @@ fn expire(context: &mut Context<'_>, unit: Unit, origin: Origin) -> Result<(), C
         }
     }
     key.remove_if_empty::<Hash>();
-    record_times(&mut key, at_ms, &timed);
-    record_removed(&mut key, &removed);
+    let word = (fields_at_argument == 4).then(|| args.get(3));
+    record_times(&mut key, at_ms, word, &timed);
+    // One by one, as in Redis.
+    removed.iter().for_each(|field| record_removed(&mut key, &[*field]));
     Ok(())
 }
 

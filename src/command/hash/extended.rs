@@ -158,7 +158,7 @@ fn hgetex(context: &mut Context<'_>) -> Result<(), CommandError> {
     }
     key.remove_if_empty::<Hash>();
     if let Lifetime::At(at_ms) = lifetime {
-        record_times(&mut key, at_ms, &timed);
+        record_times(&mut key, at_ms, None, &timed);
         record_removed(&mut key, &removed);
     }
     if !persisted.is_empty() {

@@ -80,20 +80,22 @@ fn record_field(key: &mut KeyWrite<'_>, field: &[u8], value: &[u8], now_ms: i64)
         Some(time) => {
             key.effect("HSET", &[field, value]);
             if let FieldTime::At(at_ms) = time {
-                record_times(key, at_ms, &[field]);
+                record_times(key, at_ms, None, &[field]);
             }
         }
     }
 }
 
-/// The log is told of a time that fields got.
-fn record_times(key: &mut KeyWrite<'_>, at_ms: i64, fields: &[&[u8]]) {
+/// The log is told of a time that fields got; with the word of the condition that was met, as in Redis.
+fn record_times(key: &mut KeyWrite<'_>, at_ms: i64, condition: Option<&[u8]>, fields: &[&[u8]]) {
     if !key.is_recorded() || fields.is_empty() {
         return;
     }
     let (mut time, mut count) = ([0; INTEGER_TEXT_BYTES_MAX], [0; INTEGER_TEXT_BYTES_MAX]);
-    let head = [format_i64(&mut time, at_ms), b"FIELDS", format_i64(&mut count, fields.len() as i64)];
-    key.effect_of("HPEXPIREAT", head.len() + fields.len(), head.into_iter().chain(fields.iter().copied()));
+    let (time, count) = (format_i64(&mut time, at_ms), format_i64(&mut count, fields.len() as i64));
+    let head = [time].into_iter().chain(condition).chain([&b"FIELDS"[..], count]);
+    let len = 3 + usize::from(condition.is_some()) + fields.len();
+    key.effect_of("HPEXPIREAT", len, head.chain(fields.iter().copied()));
 }
 
 /// The log is told of fields that were removed.
