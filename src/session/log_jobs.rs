@@ -125,7 +125,9 @@ impl Core {
         if LogFiles::make_folder_at(&folder).is_err() {
             return Err(FAILED);
         }
-        let options = SaveOptions::new(&self.config, true, now_ms).for_log_base(LogFiles::base_path(&folder));
+        let options = SaveOptions::new(&self.config, true, now_ms)
+            .with_functions(self.server.scripts.sources())
+            .for_log_base(LogFiles::base_path(&folder));
         let path = options.path.clone();
         let orders = log.clone();
         let on_end = move |end: &SnapshotEnd| {
