@@ -30,7 +30,7 @@
 //! | 6 | `shard` what one core does for data: exchange, home side, batches, holds, cron, `call` |
 //! | 5 | `command` rows and handlers, one file per family |
 //! | 4 | `persist` what is kept and sent: RDB, the log |
-//! | 3 | `keyspace` tables, entries, expiry, the write guard; `client` what is known of a client; `remote` a client of other servers |
+//! | 3 | `keyspace` tables, entries, expiry, the write guard; `client` what is known of a client; `pubsub` who listens to which channels; `remote` a client of other servers |
 //! | 2 | `resp` the wire; `value` the data types; `runtime` threads, atomics, rings, sockets, the clock |
 //! | 1 | `config` one row per parameter; `stats` counters |
 //! | 0 | `stdx` limits, numbers, globs, quoting |
@@ -56,6 +56,7 @@ pub mod value;
 
 pub mod client;
 pub mod keyspace;
+pub mod pubsub;
 pub mod script;
 pub mod remote;
 

@@ -32,6 +32,25 @@ pub enum ReplyMode {
     SkipNext,
 }
 
+/// What a client subscribes to, in numbers.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct SubscriptionCounts {
+    /// Channels.
+    pub channels: usize,
+    /// Patterns.
+    pub patterns: usize,
+    /// Shard channels.
+    pub shard_channels: usize,
+}
+
+impl SubscriptionCounts {
+    /// It subscribes to something.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.channels | self.patterns | self.shard_channels != 0
+    }
+}
+
 /// One client.
 #[derive(Debug)]
 pub struct Client {
@@ -63,6 +82,8 @@ pub struct Client {
     pub no_evict: bool,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// What it subscribes to. In RESP2 it can do little else meanwhile.
+    pub subscriptions: SubscriptionCounts,
     /// Unix time of connecting, milliseconds.
     pub created_ms: i64,
     /// Unix time of the last bytes received, milliseconds.
@@ -95,6 +116,7 @@ impl Client {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            subscriptions: SubscriptionCounts::default(),
             created_ms: now_ms,
             last_used_ms: now_ms,
             last_command: "NULL",
@@ -111,7 +133,7 @@ impl Client {
 
     /// Its TYPE.
     pub fn kind(&self) -> ClientKind {
-        ClientKind::Normal
+        if self.subscriptions.any() { ClientKind::Pubsub } else { ClientKind::Normal }
     }
 
     /// RESET: as if it had just connected, but for its identity and statistics.

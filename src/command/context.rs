@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::keyspace::entry::{Entry, StringValue};
 use crate::keyspace::write::KeyWrite;
 use crate::keyspace::{Key, KeyHasher, Keyspace, Turn};
+use crate::pubsub::registry::Publisher;
 use crate::resp::reply::Reply;
 use crate::script::scripting::Scripting;
 use crate::stats::server::ServerFacts;
@@ -234,6 +235,8 @@ pub struct SessionContext<'a> {
     pub now_us: i64,
     /// The command's full name in lower case, for error texts.
     pub command: &'static str,
+    /// Channels: who listens, and the way to publish.
+    pub publisher: Publisher<'a>,
     /// The scripts of this core; not for commands that scripts run.
     pub scripting: Option<&'a mut Scripting>,
 }

@@ -232,7 +232,8 @@ fn clients(page: &mut Page, facts: &Facts<'_>) {
     page.line("client_recent_max_input_buffer", largest(|core| core.client_input_bytes_max.get()));
     page.line("client_recent_max_output_buffer", largest(|core| core.client_output_bytes_max.get()));
     page.line("blocked_clients", facts.server.sum(|core| core.blocked.get()));
-    page.zeros(&["tracking_clients", "pubsub_clients"]);
+    page.line("tracking_clients", 0);
+    page.line("pubsub_clients", facts.server.sum(|core| core.pubsub_clients.get()));
     page.line("watching_clients", facts.watching.len());
     page.line("clients_in_timeout_table", facts.server.sum(|core| core.timeouts.get()));
     page.line("total_watched_keys", facts.watched_keys);
@@ -403,7 +404,10 @@ fn stats(page: &mut Page, facts: &Facts<'_>) {
     page.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     page.line("keyspace_hits", facts.counters.hits);
     page.line("keyspace_misses", facts.counters.misses);
-    page.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks"]);
+    page.line("pubsub_channels", server.pubsub.channels.load(Relaxed));
+    page.line("pubsub_patterns", server.pubsub.patterns.load(Relaxed));
+    page.line("pubsubshard_channels", server.pubsub.shard_channels.load(Relaxed));
+    page.zeros(&["latest_fork_usec", "total_forks"]);
     page.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys"]);
     page.zeros(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"]);
     page.zeros(&["total_active_defrag_time", "current_active_defrag_time"]);
@@ -415,7 +419,8 @@ fn stats(page: &mut Page, facts: &Facts<'_>) {
     page.line("total_writes_processed", sum(|core| core.writes.get()));
     page.zeros(&["io_threaded_reads_processed", "io_threaded_writes_processed"]);
     page.line("client_query_buffer_limit_disconnections", sum(|core| core.query_limit_disconnections.get()));
-    page.zeros(&["client_output_buffer_limit_disconnections", "reply_buffer_shrinks", "reply_buffer_expands"]);
+    page.line("client_output_buffer_limit_disconnections", sum(|core| core.output_limit_disconnections.get()));
+    page.zeros(&["reply_buffer_shrinks", "reply_buffer_expands"]);
     page.line("eventloop_cycles", sum(|core| core.cycles.get()));
     page.line("eventloop_duration_sum", samples.cpu_us().saturating_sub(samples.cpu_at_reset_us.load(Relaxed)));
     let commands_ns = sum(|core| core.per_command.iter().map(|command| command.duration_ns.get()).sum());

@@ -1,6 +1,8 @@
 //! What a handler wants done that it cannot do itself, as data.
 
 use crate::client::ClientId;
+use crate::pubsub::Kind;
+use crate::pubsub::registry::Name;
 
 /// Work for the session, the other cores or the server.
 #[derive(Debug)]
@@ -51,6 +53,20 @@ pub enum ControlRequest {
     RewriteLog,
     /// DEBUG LOADAOF.
     ReloadLog,
+    /// SUBSCRIBE and its kin.
+    Subscribe {
+        /// To what.
+        kind: Kind,
+        /// Channels or patterns.
+        names: Vec<Name>,
+    },
+    /// UNSUBSCRIBE and its kin.
+    Unsubscribe {
+        /// From what.
+        kind: Kind,
+        /// Channels or patterns; none: from all there are.
+        names: Vec<Name>,
+    },
     /// SHUTDOWN.
     Shutdown(Shutdown),
     /// QUIT: the client is closed once its replies are sent.

@@ -45,6 +45,7 @@ const FAMILIES: &[&[Command]] = &[
     super::list::transfer::COMMANDS,
     super::memory::COMMANDS,
     super::persist::COMMANDS,
+    super::pubsub::COMMANDS,
     super::script::eval::COMMANDS,
     super::script::function::COMMANDS,
     super::server::COMMANDS,

@@ -12,6 +12,7 @@ use crate::config::{self, Config};
 use crate::keyspace::database::KeyspaceCounters;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::{KeyHasher, Keyspace, Turn};
+use crate::pubsub::registry::{Publication, Publisher, Registry};
 use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::ArgRange;
 use crate::runtime::clock::Clock;
@@ -57,6 +58,8 @@ pub struct Harness {
     /// The time, Unix milliseconds. Tests move it.
     pub now_ms: i64,
     scripting: Scripting,
+    registry: Registry,
+    publications: Vec<Arc<Publication>>,
     /// Records what commands do.
     pub recorder: Option<Recorder>,
 }
@@ -103,6 +106,8 @@ impl Harness {
             client: Client::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), START_MS),
             now_ms: START_MS,
             recorder: None,
+            registry: Registry::new(Arc::default()),
+            publications: Vec::new(),
             scripting: Scripting::new(Arc::new(SharedScripts::new(1, Arc::default())), Clock::simulated(START_MS * 1000).0),
             hasher,
         }
@@ -257,6 +262,7 @@ impl Harness {
             now_ms: self.now_ms,
             now_us: self.now_ms * 1000,
             command: row.full_name,
+            publisher: Publisher { registry: &self.registry, pending: &mut self.publications },
             scripting: Some(&mut self.scripting),
         }
     }

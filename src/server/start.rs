@@ -28,6 +28,7 @@ use crate::shard::log::link::{LogLink, LogMeeting, link};
 use crate::shard::log::orders::LogOrders;
 use crate::shard::message::Message;
 use crate::stats::persistence::SaveFacts;
+use crate::pubsub::registry::Registry;
 use crate::script::shared::SharedScripts;
 use crate::stats::server::ServerFacts;
 use crate::runtime::open_files::raise_limit;
@@ -285,11 +286,13 @@ impl Plan {
     pub(super) fn start_cores(self, driver: DriverKind) -> io::Result<Outside> {
         let (rings, outside) = lay_rings(self.server.cores.len(), RING_SLOTS);
         let scripts = Arc::new(SharedScripts::new(self.server.cores.len(), self.server.scripts.clone()));
+        let registry = Arc::new(Registry::new(self.server.pubsub.clone()));
         for (id, ((senders, receivers), log_link)) in rings.into_iter().zip(self.log_links).enumerate() {
             let mut exchange = Exchange::new(id, self.meeting.clone(), self.hasher.clone(), senders, receivers);
             exchange.log = Some(log_link);
             let log = self.log.clone();
-            let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone(), scripts.clone());
+            let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone());
+            let (scripts, registry) = (scripts.clone(), registry.clone());
             let worker_parts = (self.events.clone(), self.stopped.clone());
             let pin = pin_of(&self.config.current(), id);
             let failed = self.events.clone();
@@ -300,7 +303,7 @@ impl Plan {
                 }
                 let result = driver::run(driver, async move {
                     let doorbell = DoorbellTask::new(exchange.doorbell())?;
-                    let mut core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2, core_parts.3);
+                    let mut core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2, scripts, registry);
                     core.log = Some(log);
                     Worker::new(core, worker_parts.0, worker_parts.1).run(doorbell).await;
                     io::Result::Ok(())

@@ -9,6 +9,7 @@ use crate::command::error::CommandError;
 use crate::command::spec::{Flags, Run, Step};
 use crate::command::table::{Row, TABLE};
 use crate::config::Config;
+use crate::resp::reply::Protocol;
 use crate::stats::persistence::SaveFacts;
 use crate::stats::server::ServerFacts;
 
@@ -66,7 +67,24 @@ pub fn admit(client: &Client, config: &Config, last_row: Option<&'static Row>, a
     {
         return Admission::Refuse(CommandError::Text(DEBUG_DENIED), Some(row));
     }
+    if client.subscriptions.any() && client.protocol == Protocol::Resp2 && !runs_among_messages(row) {
+        return Admission::Refuse(not_among_messages(row), Some(row));
+    }
     Admission::Run(row)
+}
+
+/// The commands of a RESP2 client that subscribes: their replies cannot be taken for messages.
+fn runs_among_messages(row: &Row) -> bool {
+    const COMMANDS: &[&str] = &[
+        "ping", "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "quit", "reset",
+    ];
+    COMMANDS.contains(&row.full_name)
+}
+
+#[cold]
+fn not_among_messages(row: &Row) -> CommandError {
+    let commands = "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+    CommandError::Owned(["ERR Can't execute '", row.full_name, commands].concat().into_bytes())
 }
 
 /// Why a request that was admitted cannot run now, if the server's data cannot be read or kept.

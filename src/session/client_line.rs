@@ -11,6 +11,7 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
     let client = &session.client;
     let text = |bytes: &Option<Box<[u8]>>| bytes.as_ref().map_or(String::new(), |bytes| String::from_utf8_lossy(bytes).into_owned());
     let mut flags: String = [
+        (client.subscriptions.any(), 'P'),
         (session.transaction.is_some(), 'x'),
         (matches!(session.stall, Stall::Paused | Stall::Blocked), 'b'),
         (session.watch.as_ref().is_some_and(|watch| watch.is_touched()), 'd'),
@@ -31,7 +32,7 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(
         line,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} watch={} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} watch={} \
          qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={} cmd={} \
          user=default redir=-1 resp={} lib-name={} lib-ver={}",
         client.id,
@@ -43,6 +44,9 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
         (now_ms - client.last_used_ms) / 1000,
         flags,
         client.database,
+        client.subscriptions.channels,
+        client.subscriptions.patterns,
+        client.subscriptions.shard_channels,
         session.transaction.as_ref().map_or(-1, |transaction| transaction.len() as i64),
         session.watch.as_ref().map_or(0, |watch| watch.len()),
         memory.query,

@@ -93,6 +93,8 @@ impl Core {
                 self.rewrite_log(session, discard);
                 return;
             }
+            ControlRequest::Subscribe { kind, names } => return self.subscribe(session, kind, &names),
+            ControlRequest::Unsubscribe { kind, names } => return self.unsubscribe(session, kind, names),
             ControlRequest::Snapshot { schedule } => {
                 self.background_save(session, schedule, discard);
                 return;
@@ -340,6 +342,7 @@ impl Core {
                 Event::Other(Message::Answer { operation, answer }) => self.answered(operation, answer),
                 Event::BatchNeeds { batch, shards } => self.borrow_for_batch(batch, shards),
                 Event::Other(Message::Served(served)) => self.served(&served),
+                Event::Other(Message::Published(publication)) => self.published(&publication, None),
                 Event::Other(Message::Resume) => {
                     self.walk_now = true;
                     self.resume_paused();
@@ -387,7 +390,7 @@ impl Core {
         }
         let mut idle = Vec::new();
         for session in self.sessions() {
-            if now_ms - session.client.last_used_ms > timeout_ms && session.is_settled() {
+            if now_ms - session.client.last_used_ms > timeout_ms && session.is_settled() && !session.client.subscriptions.any() {
                 session.killed = true;
                 idle.push(session.key);
             }

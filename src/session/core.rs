@@ -14,6 +14,8 @@ use crate::command::table::Row;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
 use crate::keyspace::wait::Waiter;
+use crate::pubsub::registry::{Publication, Registry};
+use crate::pubsub::subscribers::CoreSubscriptions;
 use crate::resp::request::{ParseEnd, RequestLimits, Requests};
 use crate::runtime::clock::Clock;
 use crate::script::scripting::Scripting;
@@ -88,6 +90,11 @@ pub struct Core {
     /// Shards whose boxes in hand were borrowed.
     pub(super) borrowed_in_hand: u64,
     pub(super) scripting: Scripting,
+    /// Channels, as all cores share them.
+    pub(super) registry: Arc<Registry>,
+    pub(super) subscriptions: CoreSubscriptions,
+    /// What was published and waits for the end of its command, transaction or script.
+    pub(super) publications: Vec<Arc<Publication>>,
     pub(super) standing_script: Option<Box<Standing>>,
     /// Sessions that wait for the end of that script to run their own.
     pub(super) script_queue: Vec<SessionKey>,
@@ -126,6 +133,7 @@ impl Core {
         shared_config: Arc<SharedConfig>,
         clock: Clock,
         scripts: Arc<SharedScripts>,
+        registry: Arc<Registry>,
     ) -> Core {
         let (core, shards) = (exchange.core, exchange.shards());
         let scripting = Scripting::new(scripts, clock.clone());
@@ -150,6 +158,9 @@ impl Core {
             loan: Loan::default(),
             borrowed_in_hand: 0,
             scripting,
+            registry,
+            subscriptions: CoreSubscriptions::default(),
+            publications: Vec::new(),
             standing_script: None,
             script_queue: Vec::new(),
             sessions: Vec::new(),
@@ -215,6 +226,7 @@ impl Core {
     pub fn disconnect(&mut self, key: SessionKey) {
         let Some(mut session) = self.take_session(key) else { return };
         self.forget_blocked(&mut session);
+        self.forget_subscriptions(&mut session);
         self.sessions[key.slot as usize].0 = key.generation.wrapping_add(1);
         self.free_slots.push(key.slot);
         self.forget_segments(&session);
@@ -274,6 +286,8 @@ impl Core {
     /// What is not done or not put away; nothing once all sessions have their replies. For tests and the simulation.
     pub fn leftover(&mut self) -> Option<&'static str> {
         let sessions = self.sessions.iter().filter(|(_, session)| session.is_some()).count();
+        let counts = self.sessions.iter().flat_map(|(_, session)| session).map(|session| session.client.subscriptions);
+        let subscriptions = counts.map(|of| of.channels + of.patterns + of.shard_channels).sum::<usize>();
         [
             (!self.tickets.is_empty(), "a ticket"),
             (!self.operations.is_empty(), "an operation"),
@@ -285,6 +299,8 @@ impl Core {
             (!self.gated.is_empty(), "a reply that waits for the disk"),
             (!self.deadlines.is_empty(), "the end of a wait"),
             (!self.orphans.is_empty(), "an orphaned wait"),
+            (!self.publications.is_empty(), "a message that was not sent"),
+            (self.subscriptions.len() != subscriptions, "a wrong number of subscriptions"),
             (sessions + self.free_slots.len() != self.sessions.len(), "a lost session slot"),
             (sessions as u64 != self.stats().clients.get(), "a wrong number of clients"),
         ]

@@ -92,6 +92,11 @@ impl Session {
         self.sending.bytes > 0
     }
 
+    /// Bytes that wait to be sent, wherever they are.
+    pub(super) fn output_bytes(&self) -> usize {
+        self.out.len_bytes() + self.sending.bytes + self.sending.string_bytes + self.late_bytes()
+    }
+
     /// The session's memory now.
     pub fn memory(&self, now_ms: i64) -> SessionMemory {
         let query = self.query_bytes();
@@ -134,6 +139,7 @@ impl Session {
                 + requests
                 + reply_buffer
                 + output_list
+                + self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.memory_bytes())
                 + texts,
         }
     }

@@ -19,5 +19,6 @@ pub mod replay;
 pub mod run;
 mod sample;
 pub mod script;
+mod subscribe;
 pub mod state;
 pub mod transaction;

@@ -9,6 +9,7 @@ use crate::command::error::CommandError;
 use crate::command::spec::{Flags, Run, Step};
 use crate::command::table::Row;
 use crate::keyspace::Turn;
+use crate::pubsub::registry::Publisher;
 use crate::resp::reply::Reply;
 use crate::resp::request::Requests;
 use crate::shard::batch::Phase;
@@ -273,6 +274,10 @@ impl Core {
                 self.paused.push(session.key);
                 self.stats().blocked.add(1);
             }
+            Stop::Session(row) if session.batches_out > 0 && row.flags.has(Flags::PUBSUB) => {
+                // Who gets the message must see what this client did before.
+                session.stall = Stall::Drain;
+            }
             Stop::Session(row) => {
                 self.count_one(session, row);
                 self.run_session_command(session, row, args, now_ms);
@@ -324,6 +329,7 @@ impl Core {
             now_ms,
             now_us: self.clock.unix_us(),
             command: row.full_name,
+            publisher: Publisher { registry: &self.registry, pending: &mut self.publications },
             scripting: Some(&mut self.scripting),
         };
         let started_ns = self.clock.monotonic_ns();
@@ -343,6 +349,7 @@ impl Core {
             session.transaction = None;
             session.watch = None;
         }
+        let ends_subscriptions = row.full_name == "reset" && result.is_ok();
         let request = match result {
             Ok(request) => request,
             Err(error) => {
@@ -356,6 +363,12 @@ impl Core {
             reply.truncate(start);
         }
         *session.reply() = reply;
+        if ends_subscriptions {
+            self.forget_subscriptions(session);
+        }
+        if !self.publications.is_empty() && !session.in_exec {
+            self.send_publications(Some(session));
+        }
         if let Some(request) = request {
             self.control(session, row, request, discard, now_ms);
         }

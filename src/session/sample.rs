@@ -93,6 +93,7 @@ impl Core {
             return;
         }
         self.client_peaks.second = second;
+        self.close_slow_subscribers();
         let (mut total, mut peak) = (0, (0, 0));
         for session in self.sessions() {
             let memory = session.memory(now_ms);

@@ -227,6 +227,7 @@ impl Core {
         let mut host = ScriptHost {
             run: &mut *run,
             exchange: &mut self.exchange,
+            registry: &self.registry,
             client: &mut *client,
             config: &self.config,
             server: &self.server,
@@ -300,9 +301,11 @@ impl Core {
         if run.touched == caller.declared {
             caller.callee.kept_to_its_keys();
         }
-        if session.is_none_or(|session| !session.in_exec) {
+        self.publications.append(&mut run.publications);
+        if session.as_ref().is_none_or(|session| !session.in_exec) {
             record::end_unit(&mut self.exchange.boxes);
             self.serve_waiters(caller.now_ms);
+            self.send_publications(session);
         }
         Slice::Ended
     }

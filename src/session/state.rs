@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::client::{Client, ReplyMode};
 use crate::command::table::Row;
+use crate::pubsub::subscribers::ClientSubscriptions;
 use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::{BigRead, ProtocolError, RequestParser, Requests};
 use super::block::Blocked;
@@ -116,6 +117,10 @@ pub struct Session {
     pub(super) watch: Option<Box<Watch>>,
     /// The commands of a transaction are being run.
     pub(super) in_exec: bool,
+    /// Channels and patterns it listens to.
+    pub(super) subscriptions: Option<Box<ClientSubscriptions>>,
+    /// Since when more waits to be sent to it than the soft limit allows, Unix time in milliseconds.
+    pub(super) over_soft_limit_since_ms: Option<i64>,
     /// Its wait for a key.
     pub(super) blocked: Option<Box<Blocked>>,
     /// Shards that the script at which it stands turned out to need.
@@ -160,6 +165,8 @@ impl Session {
             transaction: None,
             watch: None,
             in_exec: false,
+            subscriptions: None,
+            over_soft_limit_since_ms: None,
             blocked: None,
             needs: 0,
             misses: 0,

@@ -295,6 +295,7 @@ impl Core {
         }
         self.stats().commands.add(transaction.queue.len() as u64);
         self.serve_waiters(now_ms);
+        self.send_publications(Some(session));
     }
 
     fn run_queued(&mut self, session: &mut Session, queue: &Batch, index: usize, now_ms: i64, discard: bool) {

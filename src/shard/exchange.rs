@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::keyspace::{KeyHasher, Keyspace};
+use crate::pubsub::registry::Publication;
 use crate::runtime::doorbell::Doorbell;
 use crate::runtime::ring::{Receiver, Sender};
 use crate::runtime::shelf::{PutResult, Shelf};
@@ -350,6 +351,28 @@ impl Exchange {
             self.drain_overflow();
         }
         self.flush_log();
+    }
+
+    /// The published messages that have come in, before everything else that has. Other messages keep their order.
+    pub fn take_published(&mut self) -> Vec<Arc<Publication>> {
+        let mut published = Vec::new();
+        self.events.retain(|event| match event {
+            Event::Other(Message::Published(publication)) => {
+                published.push(publication.clone());
+                false
+            }
+            _ => true,
+        });
+        for ring in &mut self.receivers {
+            for _ in 0..ring.len() {
+                match ring.pop() {
+                    Some(Message::Published(publication)) => published.push(publication),
+                    Some(other) => self.to_self.push_back(other),
+                    None => break,
+                }
+            }
+        }
+        published
     }
 
     /// Wakes the cores that have more for us than their rings held.

@@ -1,10 +1,13 @@
 //! Everything one core can say to another. A closed enum: a new kind of message is a new variant here.
 
+use std::sync::Arc;
+
 use crate::client::ClientId;
 use crate::command::request::{ClientFilter, Shutdown};
 use crate::keyspace::Keyspace;
 use crate::keyspace::hold::HoldId;
 use crate::keyspace::wait::Served;
+use crate::pubsub::registry::Publication;
 
 use super::batch::Batch;
 
@@ -57,6 +60,8 @@ pub enum Message {
     },
     /// To a client's core: what it waited for.
     Served(Box<Served>),
+    /// For this core's subscribers: something was published.
+    Published(Arc<Publication>),
     /// Paused clients may go on.
     Resume,
     /// A client asked for SHUTDOWN; for whoever drives the core.

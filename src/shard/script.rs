@@ -9,6 +9,8 @@
 //!
 //! Called by the sessions, which own the interpreter.
 
+use std::sync::Arc;
+
 use crate::client::Client;
 use crate::command::args::Args;
 use crate::command::blocking::Waiting;
@@ -20,6 +22,7 @@ use crate::command::table::{Row, TABLE};
 use crate::config::Config;
 use crate::keyspace::write::Taken;
 use crate::keyspace::Turn;
+use crate::pubsub::registry::{Publication, Publisher, Registry};
 use crate::resp::reply::{Protocol, Reply};
 use crate::runtime::clock::Clock;
 use crate::script::shared::Running;
@@ -61,6 +64,8 @@ pub struct ScriptRun {
     pub panicked: bool,
     /// The only keys it may use, where others are denied.
     pub only_keys: Option<Vec<Box<[u8]>>>,
+    /// What it has published; sent when it has ended, and not if it is taken back.
+    pub publications: Vec<Arc<Publication>>,
     /// All boxes are in hand.
     has_all: bool,
     undo: Vec<Undo>,
@@ -81,6 +86,7 @@ impl ScriptRun {
             missing: 0,
             panicked: false,
             only_keys: None,
+            publications: Vec::new(),
             has_all: false,
             undo: Vec::new(),
             undo_bytes: 0,
@@ -90,6 +96,7 @@ impl ScriptRun {
 
     /// Takes back all that the script has written. The boxes it wrote to are in hand.
     pub fn take_back(&mut self, exchange: &mut Exchange) {
+        self.publications.clear();
         while let Some(undo) = self.undo.pop() {
             let key = exchange.hasher.key(&undo.key);
             let keyspace = exchange.boxes[undo.shard].as_deref_mut().expect("a box stays in hand until the script ends");
@@ -114,6 +121,8 @@ pub struct ScriptHost<'a> {
     pub exchange: &'a mut Exchange,
     /// The script's client, with the script's database selected.
     pub client: &'a mut Client,
+    /// Channels and who listens.
+    pub registry: &'a Registry,
     /// The parameters.
     pub config: &'a Config,
     /// Facts about the server and its counters.
@@ -242,6 +251,7 @@ impl ScriptHost<'_> {
             now_ms: self.run.turn.now_ms,
             now_us: self.clock.unix_us(),
             command: row.full_name,
+            publisher: Publisher { registry: self.registry, pending: &mut self.run.publications },
             scripting: None,
         };
         let result = handler(&mut context);

@@ -77,6 +77,10 @@ pub struct CoreStats {
     pub blocked: Counter,
     /// Those of them whose wait for a key ends by itself. Never reset.
     pub timeouts: Counter,
+    /// Clients that subscribe to something. Never reset.
+    pub pubsub_clients: Counter,
+    /// Clients closed because they did not read what was sent to them.
+    pub output_limit_disconnections: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
@@ -124,6 +128,8 @@ impl CoreStats {
             commands: Counter::default(),
             blocked: Counter::default(),
             timeouts: Counter::default(),
+            pubsub_clients: Counter::default(),
+            output_limit_disconnections: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
             bytes_in: Counter::default(),

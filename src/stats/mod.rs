@@ -5,5 +5,6 @@ pub mod latency;
 pub mod log;
 pub mod memory;
 pub mod persistence;
+pub mod pubsub;
 pub mod scripts;
 pub mod server;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 
 use super::core::CoreStats;
 use super::log::LogFacts;
+use super::pubsub::PubsubFacts;
 use super::scripts::ScriptFacts;
 use super::persistence::SaveFacts;
 
@@ -110,6 +111,8 @@ pub struct ServerFacts {
     pub log: Arc<LogFacts>,
     /// Scripts and functions.
     pub scripts: Arc<ScriptFacts>,
+    /// Publish/subscribe.
+    pub pubsub: Arc<PubsubFacts>,
 }
 
 impl ServerFacts {
@@ -143,6 +146,7 @@ impl ServerFacts {
             memory_startup_bytes: AtomicUsize::new(0),
             samples: Samples::default(),
             scripts: Arc::default(),
+            pubsub: Arc::default(),
             saves: Arc::new(SaveFacts::new(started_ms)),
             log: Arc::default(),
         }

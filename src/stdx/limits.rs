@@ -93,6 +93,9 @@ pub const PREFETCH_WINDOW: usize = 32;
 
 const _: () = assert!(SHARDS_MAX <= 64, "sets of shards are one 64-bit word");
 
+/// Locks over which the names of channels are spread, so that publishers seldom meet.
+pub const PUBSUB_LOCKS: usize = 64;
+
 /// Read buffer of an idle session, in bytes. A longer request makes it grow; it shrinks again afterwards.
 pub const READ_BUFFER_BYTES: usize = 16 * 1024;
 

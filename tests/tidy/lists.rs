@@ -85,8 +85,9 @@ const UNSAFE_FILES: &[&str] = &[
 
 /// Files that may hold a lock. The data path has none: ownership is the lock (architecture.md §1).
 /// Those outside `server/`: CONFIG SET replaces the shared configuration; error kinds are counted per core, read by INFO;
-/// scripts and libraries are shared as sources, which a core reads when it meets one for the first time.
-const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs", "src/script/shared.rs", "src/stats/scripts.rs"];
+/// scripts and libraries are shared as sources, which a core reads when it meets one for the first time;
+/// channels are looked up by PUBLISH and SUBSCRIBE, for some instructions under one of many locks.
+const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs", "src/script/shared.rs", "src/stats/scripts.rs", "src/pubsub/registry.rs"];
 
 /// All bans, each with its replacement.
 pub const BANS: &[Ban] = &[
