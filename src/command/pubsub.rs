@@ -270,18 +270,22 @@ fn numpat(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
 }
 
 fn help(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
-    reply_help(context.reply, "PUBSUB", &[
-        "CHANNELS [<pattern>]",
-        "    The channels that somebody listens to, all or those that match <pattern>.",
-        "NUMPAT",
-        "    How many different patterns somebody listens to.",
-        "NUMSUB [<channel> ...]",
-        "    How many listen to each of these channels; patterns do not count.",
-        "SHARDCHANNELS [<pattern>]",
-        "    The shard channels that somebody listens to, all or those that match <pattern>.",
-        "SHARDNUMSUB [<shardchannel> ...]",
-        "    How many listen to each of these shard channels.",
-    ]);
+    reply_help(
+        context.reply,
+        "PUBSUB",
+        &[
+            "CHANNELS [<pattern>]",
+            "    The channels that somebody listens to, all or those that match <pattern>.",
+            "NUMPAT",
+            "    How many different patterns somebody listens to.",
+            "NUMSUB [<channel> ...]",
+            "    How many listen to each of these channels; patterns do not count.",
+            "SHARDCHANNELS [<pattern>]",
+            "    The shard channels that somebody listens to, all or those that match <pattern>.",
+            "SHARDNUMSUB [<shardchannel> ...]",
+            "    How many listen to each of these shard channels.",
+        ],
+    );
     Ok(())
 }
 
@@ -319,7 +323,15 @@ mod tests {
                 ControlRequest::Unsubscribe { kind, names } => ("off", kind, names),
                 other => panic!("{other:?}"),
             };
-            (what, kind, names.iter().map(|name: &Name| String::from_utf8_lossy(name).into_owned()).collect::<Vec<_>>().join(" "))
+            (
+                what,
+                kind,
+                names
+                    .iter()
+                    .map(|name: &Name| String::from_utf8_lossy(name).into_owned())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            )
         };
         assert_eq!(words("SUBSCRIBE a b"), ("on", Kind::Channel, "a b".to_string()));
         assert_eq!(words("PSUBSCRIBE a*"), ("on", Kind::Pattern, "a*".to_string()));

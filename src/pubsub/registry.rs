@@ -165,7 +165,12 @@ impl Registry {
     }
 
     /// Publishes: how many get the message, and what is to be sent to their cores, if there are any.
-    pub fn publish(&self, channel: &[u8], is_sharded: bool, message: impl FnOnce() -> Bytes) -> (u64, Option<Publication>) {
+    pub fn publish(
+        &self,
+        channel: &[u8],
+        is_sharded: bool,
+        message: impl FnOnce() -> Bytes,
+    ) -> (u64, Option<Publication>) {
         let kind = if is_sharded { Kind::ShardChannel } else { Kind::Channel };
         let mut audience = Audience::default();
         let mut stamp = 0;

@@ -142,7 +142,8 @@ mod tests {
 
     /// The sessions that get a message, by its channel and by patterns.
     fn receivers(subscriptions: &CoreSubscriptions, publication: &Publication) -> (Vec<u64>, Vec<(Name, Vec<u64>)>) {
-        let by_pattern = subscriptions.by_pattern(publication).map(|(name, sessions)| (name.clone(), sessions.collect()));
+        let by_pattern =
+            subscriptions.by_pattern(publication).map(|(name, sessions)| (name.clone(), sessions.collect()));
         (subscriptions.by_channel(publication).collect(), by_pattern.collect())
     }
 
@@ -150,7 +151,8 @@ mod tests {
     fn a_message_is_for_those_who_had_subscribed_when_it_was_published() {
         let registry = Registry::new(Arc::default());
         let mut core = CoreSubscriptions::default();
-        let publish = |channel: &str, sharded| registry.publish(channel.as_bytes(), sharded, || Bytes::from_static(b"x"));
+        let publish =
+            |channel: &str, sharded| registry.publish(channel.as_bytes(), sharded, || Bytes::from_static(b"x"));
         for session in [5, 1] {
             core.add(&registry, 0, Kind::Channel, &name("a"), session);
         }
