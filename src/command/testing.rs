@@ -59,7 +59,7 @@ pub struct Harness {
     pub now_ms: i64,
     scripting: Scripting,
     registry: Registry,
-    publications: Vec<Arc<Publication>>,
+    publications: Vec<Publication>,
     /// Records what commands do.
     pub recorder: Option<Recorder>,
 }

@@ -32,6 +32,8 @@ pub struct Publication {
     pub is_sharded: bool,
     /// The cores that have subscribers, one bit each.
     pub cores: u64,
+    /// What must be on disk before anybody is told, where replies wait for the disk: shards with their chunks of the log.
+    pub chunks: Vec<(u16, u64)>,
     /// The patterns that match the channel.
     pub(super) patterns: Vec<Name>,
     /// Who subscribed to the channel at this time or later does not get it.
@@ -202,6 +204,7 @@ impl Registry {
             message: message(),
             is_sharded,
             cores,
+            chunks: Vec::new(),
             patterns,
             stamp,
             pattern_stamp,
@@ -238,14 +241,14 @@ pub struct Publisher<'a> {
     /// Who listens.
     pub registry: &'a Registry,
     /// What was published and not sent yet.
-    pub pending: &'a mut Vec<Arc<Publication>>,
+    pub pending: &'a mut Vec<Publication>,
 }
 
 impl Publisher<'_> {
     /// Publishes; tells how many get the message.
     pub fn publish(&mut self, channel: &[u8], is_sharded: bool, message: impl FnOnce() -> Bytes) -> u64 {
         let (subscribers, publication) = self.registry.publish(channel, is_sharded, message);
-        self.pending.extend(publication.map(Arc::new));
+        self.pending.extend(publication);
         subscribers
     }
 }

@@ -94,7 +94,7 @@ pub struct Core {
     pub(super) registry: Arc<Registry>,
     pub(super) subscriptions: CoreSubscriptions,
     /// What was published and waits for the end of its command, transaction or script.
-    pub(super) publications: Vec<Arc<Publication>>,
+    pub(super) publications: Vec<Publication>,
     pub(super) standing_script: Option<Box<Standing>>,
     /// Sessions that wait for the end of that script to run their own.
     pub(super) script_queue: Vec<SessionKey>,

@@ -7,7 +7,6 @@
 
 use crate::keyspace::wait::Chunks;
 use crate::runtime::log_marks::LogMarks;
-use crate::shard::exchange::Exchange;
 
 use super::core::Core;
 use super::state::{Session, SessionKey};
@@ -54,15 +53,17 @@ impl Core {
     }
 
     fn gate_all(&mut self, session: &mut Session) {
-        let Exchange { boxes, .. } = &self.exchange;
-        let seen = boxes
-            .iter()
-            .enumerate()
-            .filter_map(|(shard, slot)| slot.as_ref().map(|keyspace| (shard as u16, keyspace.journal.chunks())));
-        if let Some(log) = &self.exchange.log {
-            seen.for_each(|chunks| session.gate.raise(chunks, log.marks()));
+        let seen = self.chunks_in_hand();
+        self.gate_by_chunks(session, seen.into_iter());
+    }
+
+    /// What must be safe before anybody is told of what was in the boxes in hand; nothing where replies do not wait.
+    pub(super) fn chunks_in_hand(&self) -> Vec<Chunks> {
+        if !self.server.log.gates_replies() {
+            return Vec::new();
         }
-        self.note_gated(session);
+        let boxes = self.exchange.boxes.iter().enumerate();
+        boxes.filter_map(|(shard, slot)| slot.as_ref().map(|keyspace| (shard as u16, keyspace.journal.chunks()))).collect()
     }
 
     /// Replies came from elsewhere that tell of these chunks.

@@ -103,9 +103,16 @@ impl Core {
 
     /// Sends what was published and waits for that. `session`: the one that is out of its slot now.
     pub(super) fn send_publications(&mut self, mut session: Option<&mut Session>) {
+        if self.publications.is_empty() {
+            return;
+        }
+        let chunks = self.chunks_in_hand();
         let mut publications = std::mem::take(&mut self.publications);
-        for publication in publications.drain(..) {
-            for core in bits(publication.cores) {
+        for mut publication in publications.drain(..) {
+            publication.chunks.clone_from(&chunks);
+            let cores = publication.cores;
+            let publication = Arc::new(publication);
+            for core in bits(cores) {
                 if core == self.id {
                     self.published(&publication, session.as_deref_mut());
                 } else {
@@ -125,13 +132,13 @@ impl Core {
         let word: &[u8] = if publication.is_sharded { b"smessage" } else { b"message" };
         write_body(&mut body, word, None, publication);
         for key in subscriptions.by_channel(publication) {
-            self.write_message(key, 3, &body, limit, session.as_deref_mut());
+            self.write_message(publication, key, 3, &body, limit, session.as_deref_mut());
         }
         for (pattern, sessions) in subscriptions.by_pattern(publication) {
             body.clear();
             write_body(&mut body, b"pmessage", Some(pattern), publication);
             for key in sessions {
-                self.write_message(key, 4, &body, limit, session.as_deref_mut());
+                self.write_message(publication, key, 4, &body, limit, session.as_deref_mut());
             }
         }
         self.subscriptions = subscriptions;
@@ -139,6 +146,7 @@ impl Core {
 
     fn write_message(
         &mut self,
+        publication: &Publication,
         key: u64,
         elements: usize,
         body: &Reply,
@@ -146,20 +154,30 @@ impl Core {
         current: Option<&mut Session>,
     ) {
         let key = SessionKey::from_u64(key);
-        let now_ms = self.clock.unix_ms();
-        let found = match current {
-            Some(session) if session.key == key => Some(session),
-            _ => self.session(key),
-        };
-        let Some(session) = found.filter(|session| !session.closing && !session.killed) else { return };
+        match current {
+            // Its output waits for the disk with the rest of its turn.
+            Some(session) if session.key == key => self.write_to(session, elements, body, limit),
+            _ => {
+                let Some(mut session) = self.take_session(key) else { return };
+                self.gate_by_chunks(&mut session, publication.chunks.iter().copied());
+                self.write_to(&mut session, elements, body, limit);
+                self.put_session(session);
+            }
+        }
+    }
+
+    fn write_to(&mut self, session: &mut Session, elements: usize, body: &Reply, limit: BufferLimit) {
+        if session.closing || session.killed {
+            return;
+        }
         let reply = session.reply();
         reply.push(elements);
         reply.append_range(body, 0, body.position());
-        if session.is_over_limit(limit, now_ms) {
+        if session.is_over_limit(limit, self.clock.unix_ms()) {
             close_slow(session);
             self.stats().output_limit_disconnections.add(1);
         }
-        self.wake(key);
+        self.wake(session.key);
     }
 
     /// Closes the subscribers that are slow for too long. Once a second.

@@ -9,8 +9,6 @@
 //!
 //! Called by the sessions, which own the interpreter.
 
-use std::sync::Arc;
-
 use crate::client::Client;
 use crate::command::args::Args;
 use crate::command::blocking::Waiting;
@@ -65,7 +63,7 @@ pub struct ScriptRun {
     /// The only keys it may use, where others are denied.
     pub only_keys: Option<Vec<Box<[u8]>>>,
     /// What it has published; sent when it has ended, and not if it is taken back.
-    pub publications: Vec<Arc<Publication>>,
+    pub publications: Vec<Publication>,
     /// All boxes are in hand.
     has_all: bool,
     undo: Vec<Undo>,
