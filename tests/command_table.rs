@@ -89,6 +89,7 @@ const ALLOWED: &[Allowed] = &[
     (&["bitop"], "syntax", "8.2 added four operations"),
     (&["msetnx"], "tips", "7.2 took its tips away: it cannot be split over nodes"),
     (&["sinterstore"], "key specifications", "7.4 says that it overwrites, as the other two always did"),
+    (&["psubscribe"], "syntax", "7.2 lists its patterns without a block around them"),
     (&["psetex", "quit", "setex", "setnx"], "doc_flags", "deprecated by 7.2"),
     (&["psetex", "quit", "setex", "setnx"], "deprecated_since", "deprecated by 7.2, in part from an older version on"),
     (&["psetex", "quit", "setex", "setnx"], "replaced_by", "deprecated by 7.2"),
