@@ -353,9 +353,13 @@ pub(super) fn native(lua: &Lua, shared: &Rc<Shared>, environment: &Table) -> Res
     let flag = shared.clone();
     native.raw_set("is_stopped", lua.create_function(move |_, ()| Ok(flag.stopped.get().is_some()))?)?;
     native.raw_set("text_of", lua.create_function(|_, error: Value| Ok(text_of(&error)))?)?;
-    let translate = |lua: &Lua, line: mlua::String| lua.create_string(text::as_lua51(&line.to_string_lossy()));
+    let translate = |lua: &Lua, line: mlua::String| match line.to_str().ok() {
+        Some(text) => lua.create_string(text::as_lua51(&text)),
+        None => Ok(line.clone()),
+    };
     native.raw_set("as_lua51", lua.create_function(translate)?)?;
     native.raw_set("used_kilobytes", lua.create_function(|lua, ()| Ok(lua.used_memory() as f64 / 1024.0))?)?;
+    super::random::put(lua, &native)?;
     let environment = environment.clone();
     let compile = move |lua: &Lua, code: mlua::String| match super::engine::compile(lua, &code.as_bytes(), "@user_script", &environment) {
         Ok(function) => Ok((Some(function), None)),

@@ -76,7 +76,7 @@ pub(super) fn with_host<T>(shared: &Shared, call: impl FnOnce(&mut dyn Host) -> 
 /// Compiles text; the error is Lua's message.
 pub(super) fn compile(lua: &Lua, code: &[u8], name: &str, environment: &Table) -> Result<Function, String> {
     let chunk = lua.load(code).set_name(name).set_mode(ChunkMode::Text).set_environment(environment.clone());
-    chunk.into_function().map_err(|error| message_of(&error))
+    chunk.into_function().map_err(|error| super::text::syntax_as_lua51(&message_of(&error)))
 }
 
 fn copy_of(lua: &Lua, table: &Table) -> mlua::Result<Table> {
@@ -242,9 +242,9 @@ impl Engine {
     }
 
     /// Puts other items into the table of KEYS or ARGV of the last script, of which nothing can be left but the table. False
-    /// when the script did more to it than change items.
+    /// when the script did more to it than change items (`setmetatable`, `table.freeze`).
     fn refill(&self, table: &Table, items: &[&[u8]]) -> mlua::Result<bool> {
-        if table.has_metatable() {
+        if table.has_metatable() || table.is_readonly() {
             return Ok(false);
         }
         table.clear()?;

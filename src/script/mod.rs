@@ -22,6 +22,7 @@ mod cjson;
 mod cmsgpack;
 mod convert;
 mod native;
+mod random;
 pub mod engine;
 pub mod scripting;
 pub mod shared;

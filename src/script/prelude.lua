@@ -2,7 +2,13 @@
 -- fill with what scripts see (env); returns the function that runs a script.
 local native, env, load_env = ...
 local xpcall, error, type, tostring, rawget, setmetatable, info = xpcall, error, type, tostring, rawget, setmetatable, debug.info
+local select, log = select, math.log
 local find, format = string.find, string.format
+
+-- Whether an error may have words of Luau that Lua 5.1 says otherwise.
+local function has_other_words(e)
+  return find(e, "attempt to ", 1, true) or find(e, " argument #", 1, true) or find(e, "invalid 'for' ", 1, true)
+end
 
 -- The nearest frame of a script: its name and line.
 local function place()
@@ -21,7 +27,7 @@ local function shown(e)
     local source, line = place()
     return source and source .. ":" .. line .. ": " .. text or text
   end
-  if kind == "string" and find(e, "attempt to ", 1, true) then return native.as_lua51(e) end
+  if kind == "string" and has_other_words(e) then return native.as_lua51(e) end
   return e
 end
 
@@ -57,13 +63,24 @@ local function resumed(ok, e, ...)
   if native.is_stopped() then error(e, 0) end
   return ok, shown(e), ...
 end
+-- As in Lua 5.1, the text of an error that leaves a coroutine gets the place of the caller in front.
 local function raised(ok, e, ...)
-  if not ok then error(e, 0) end
-  return e, ...
+  if ok then return e, ... end
+  if type(e) == "string" then
+    local source, line = info(3, "sl")
+    if source == "user_script" or source == "user_function" then e = source .. ":" .. line .. ": " .. e end
+  end
+  error(e, 0)
 end
 local safe_resume = function(co, ...) return resumed(resume(co, ...)) end
+-- The coroutine of the script itself, which nobody resumes but the engine.
+local main
+local function safe_yield(...)
+  if running() == main then error("attempt to yield across metamethod/C-call boundary", 0) end
+  return yield(...)
+end
 env.coroutine = {
-  create = create, resume = safe_resume, yield = yield, status = status, running = running,
+  create = create, resume = safe_resume, yield = safe_yield, status = status, running = running,
   wrap = function(f)
     local co = create(f)
     return function(...) return raised(safe_resume(co, ...)) end
@@ -94,7 +111,9 @@ for _, api in pairs({ load_env.redis }) do
 end
 
 -- Numbers have the text of Lua 5.1.
-function env.tostring(value)
+function env.tostring(...)
+  local value = ...
+  if select("#", ...) == 0 then error("bad argument #1 to 'tostring' (value expected)", 2) end
   if type(value) == "number" then return format("%.14g", value) end
   return tostring(value)
 end
@@ -125,6 +144,8 @@ env.table.getn = function(t) return #t end
 env.table.setn = nil
 env.string.gfind = env.string.gmatch
 env.math.mod = env.math.fmod
+env.math.log = function(x) return log(x) end
+env.math.random, env.math.randomseed = native.random, native.randomseed
 
 -- Unknown globals are errors.
 local function protect(t)
@@ -132,7 +153,6 @@ local function protect(t)
     __index = function(_, name)
       error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
     end,
-    __metatable = false,
   })
 end
 protect(env)
@@ -143,9 +163,12 @@ local function finish(e)
   local source, line = place()
   if native.is_stopped() then return { source = source and "@" .. source, line = line } end
   if type(e) == "userdata" then e = shown(e) end
-  if type(e) == "string" and find(e, "attempt to ", 1, true) then e = native.as_lua51(e) end
+  if type(e) == "string" and has_other_words(e) then e = native.as_lua51(e) end
   if type(e) ~= "table" then e = { err = "ERR " .. tostring(e) } end
   return { err = rawget(e, "err"), counted = rawget(e, "ignore_error_stats_update"), source = source and "@" .. source, line = line }
 end
 
-return function(f, ...) return xpcall(f, finish, ...) end
+return function(f, ...)
+  main = running()
+  return xpcall(f, finish, ...)
+end

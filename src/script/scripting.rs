@@ -61,6 +61,7 @@ pub struct Scripting {
     scripts_generation: u64,
     /// The last script that came as its source: pipelines repeat themselves.
     last_source: Option<(Box<[u8]>, Callee)>,
+    /// By their names in lower case: FCALL does not heed it.
     functions: AHashMap<Vec<u8>, Callee>,
     libraries_generation: u64,
 }
@@ -255,13 +256,13 @@ impl Scripting {
                         let name: Rc<[u8]> = facts.name.as_slice().into();
                         let callee =
                             Callee { flags: facts.flags, script, is_function: true, name, misses: Rc::default() };
-                        (facts.name, callee)
+                        (facts.name.to_ascii_lowercase(), callee)
                     })),
                     Err(error) => tracing::warn!("a library that loaded before does not: {}", String::from_utf8_lossy(&error)),
                 }
             }
         }
-        self.functions.get(name).cloned()
+        self.functions.get(&name.to_ascii_lowercase()).cloned()
     }
 
     /// Runs a script or function.

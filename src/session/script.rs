@@ -159,7 +159,7 @@ impl Core {
         }
         let turn = Turn { now_ms, touch: !session.client.no_touch, keep_expired: self.server.is_paused(now_ms) };
         let reads_only = reads_only || callee.flags.has_no_writes();
-        let mut run = ScriptRun::new(session.client.database, turn, reads_only);
+        let mut run = ScriptRun::new(session.client.database, turn, self.clock.unix_us(), reads_only);
         let declared = self.declared_shards(row, args);
         run.touched = declared;
         let caller = Caller { session: session.key, row, reply_mode, discard, callee, declared, now_ms };

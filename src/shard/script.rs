@@ -50,6 +50,8 @@ pub struct ScriptRun {
     pub database: u32,
     /// The time does not go on while a script runs.
     pub turn: Turn,
+    /// The same in microseconds, for TIME.
+    pub now_us: i64,
     /// It may not write.
     pub reads_only: bool,
     /// It has called a command that writes.
@@ -74,10 +76,11 @@ pub struct ScriptRun {
 
 impl ScriptRun {
     /// A script that is about to begin in a database.
-    pub fn new(database: u32, turn: Turn, reads_only: bool) -> ScriptRun {
+    pub fn new(database: u32, turn: Turn, now_us: i64, reads_only: bool) -> ScriptRun {
         ScriptRun {
             database,
             turn,
+            now_us,
             reads_only,
             has_written: false,
             touched: 0,
@@ -247,7 +250,7 @@ impl ScriptHost<'_> {
             config: self.config,
             server: self.server,
             now_ms: self.run.turn.now_ms,
-            now_us: self.clock.unix_us(),
+            now_us: self.run.now_us,
             command: row.full_name,
             publisher: Publisher { registry: self.registry, pending: &mut self.run.publications },
             scripting: None,

@@ -157,9 +157,9 @@ fn already(kind: &str, name: &[u8], quote: &str) -> CommandError {
 /// Puts a library among the others; no function may have the name of one in another library.
 fn link(libraries: &mut Libraries, library: Library) -> Result<(), CommandError> {
     libraries.remove(&library.name);
-    let known: BTreeSet<&[u8]> =
-        libraries.values().flat_map(|other| &other.functions).map(|function| &function.name[..]).collect();
-    if let Some(function) = library.functions.iter().find(|function| known.contains(&function.name[..])) {
+    let known: BTreeSet<Vec<u8>> =
+        libraries.values().flat_map(|other| &other.functions).map(|function| function.name.to_ascii_lowercase()).collect();
+    if let Some(function) = library.functions.iter().find(|function| known.contains(&function.name.to_ascii_lowercase())) {
         return Err(already("Function", &function.name, ""));
     }
     libraries.insert(library.name.clone(), Arc::new(library));
