@@ -2,9 +2,11 @@
 //! error (or rightly), by a process that lives on, in bounded memory, while another client is served.
 //!
 //! One test for each entry that concerns what this server has; it is named after the CVE, or after what was attacked.
-//! Left out are entries about parts that are tested where they live (Lua: with the script commands; ACL; replication; the
-//! cluster bus; TLS), about modules' own types other than that they are refused, and 32-bit builds.
+//! Left out are entries about parts that are tested where they live (ACL; replication; the cluster bus; TLS), about modules'
+//! own types other than that they are refused, and 32-bit builds.
 
+#[path = "cve/lua.rs"]
+mod lua;
 mod support;
 
 use std::io::Write;
@@ -49,6 +51,36 @@ impl Victim {
     fn lines(&mut self, table: &[(&str, &str)]) {
         for (line, reply) in table {
             assert_eq!(self.line(line), *reply, "{line}");
+        }
+    }
+
+    /// The reply to a script, as redis-cli shows it.
+    fn eval(&mut self, script: &str) -> String {
+        self.attacker.call(&["EVAL", script, "0"]).to_string()
+    }
+
+    /// Scripts that fail, or return something; whichever it is, the next ones see nothing of them.
+    fn scripts(&mut self, table: &[(&str, &str)]) {
+        for (script, reply) in table {
+            let found = self.eval(script);
+            // An error's text is given up to where it names the script.
+            let found =
+                if found.starts_with("(error) ") { found.split(" script: ").next().unwrap_or("") } else { &found };
+            assert_eq!(found, *reply, "{}", &script[..script.len().min(200)]);
+            self.scripts_find_all_as_ever(script);
+        }
+    }
+
+    /// The next scripts, of the same client and of another, see nothing of those before.
+    fn scripts_find_all_as_ever(&mut self, after: &str) {
+        const LOOK: &str = "return {#KEYS, #ARGV, rawget(_G, 'left') == nil, KEYS.left == nil, ('x'):upper(), tostring(1), \
+                            redis.call('PING').ok, cjson.encode({1}), #string.rep('x', 5), table.concat({1, 2})}";
+        const SEEN: &str = "1) (integer) 0\n2) (integer) 0\n3) (integer) 1\n4) (integer) 1\n5) \"X\"\n6) \"1\"\n7) \"PONG\"\n\
+                            8) \"[1]\"\n9) (integer) 5\n10) \"12\"";
+        for client in [&mut self.attacker, &mut self.witness] {
+            let seen = client.call(&["EVAL", LOOK, "0"]).to_string();
+            let seen: Vec<&str> = seen.lines().map(str::trim_start).collect();
+            assert_eq!(seen.join("\n"), SEEN, "after {}", &after[..after.len().min(200)]);
         }
     }
 

@@ -136,11 +136,6 @@ impl Engine {
         loading_environment.raw_set("server", loading_environment.raw_get::<Table>("redis")?)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=prelude").set_mode(ChunkMode::Text);
         let runner: Function = prelude.call((native, &environment, &loading_environment))?;
-        // Functions keep the environment they were compiled in: that of a library has all the rest, too.
-        environment.for_each(|key: Value, value: Value| match loading_environment.raw_get::<Value>(&key)? {
-            Value::Nil => loading_environment.raw_set(key, value),
-            _ => Ok(()),
-        })?;
         close(&environment)?;
         close(&loading_environment)?;
         let (library_environment, library_view) = (lua.create_table()?, lua.create_table()?);
@@ -279,6 +274,10 @@ impl Engine {
         self.shared.stopped.set(None);
         self.shared.protocol.set(Protocol::Resp2);
         let reset = self.thread.take().filter(|thread| thread.reset(self.runner.clone()).is_ok());
+        if self.lua.used_memory() > SCRIPT_MEMORY_BYTES_MAX / 2 {
+            // What the scripts before left behind is not this one's.
+            self.lua.gc_collect().ok();
+        }
         let thread = match reset {
             Some(thread) => Ok(thread),
             None => self.lua.create_thread(self.runner.clone()),
@@ -387,3 +386,7 @@ fn ended_by(stopped: Stopped, place: Option<Vec<u8>>, name: &[u8]) -> Ended {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

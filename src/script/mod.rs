@@ -5,11 +5,16 @@
 //! The interpreter is Luau (crate `mlua`): made for hostile scripts (read-only tables, no loading of bytecode, a memory
 //! limit, interrupts). The Lua 5.1.5 that could be had instead has the patterns of CVE-2025-49844, -46817 and -46819.
 //!
-//! Where Luau differs from the Lua 5.1 of Redis, and we do not make up for it:
-//! * `..` turns numbers into text with up to 17 digits, Lua 5.1 with 14 (`tostring` and `cjson.encode` do as Lua 5.1).
-//! * The words of syntax errors, and of some run-time errors (`text.rs` translates the common ones).
-//! * `continue`, `+=` and type annotations are understood; nothing of Lua 5.1's syntax is lost.
+//! Where Luau differs from the Lua 5.1 of Redis, and we do not make up for it (`tests/scripts/lua.txt` has the cases, each
+//! with Redis' reply and ours):
+//! * `..` and `table.concat` turn numbers into text with up to 17 digits, Lua 5.1 with 14 (`tostring` and `cjson.encode` do
+//!   as Lua 5.1).
+//! * Errors do not name variables, and syntax errors sometimes not the place ("near"). `text.rs` gives the rest the words of
+//!   Lua 5.1.
+//! * `continue`, `+=`, `//`, `0b1`, `"\x41"` and type annotations are understood; `0x1p4` is not.
 //! * `newproxy`, `setfenv` and `collectgarbage` other than "count" are not there; `getfenv` returns the script's globals.
+//!   Functions with `...` get no table `arg`.
+//! * The metatable of strings is closed to changes.
 //! * A script that stands still for others does so only between instructions of its own main function and what that calls,
 //!   not inside a callback of `table.sort`, `string.gsub` or a coroutine.
 

@@ -35,10 +35,8 @@ fn integer(lua: &Lua, values: &[Value], index: usize, name: &str) -> Result<f64>
 }
 
 fn random(state: &Cell<u64>, lua: &Lua, values: &[Value]) -> Result<f64> {
-    const EMPTY: [&str; 2] = [
-        "bad argument #1 to 'random' (interval is empty)",
-        "bad argument #2 to 'random' (interval is empty)",
-    ];
+    const EMPTY: [&str; 2] =
+        ["bad argument #1 to 'random' (interval is empty)", "bad argument #2 to 'random' (interval is empty)"];
     let fraction = (next(state) % NUMBER_MAX) as f64 / NUMBER_MAX as f64;
     match values.len() {
         0 => Ok(fraction),

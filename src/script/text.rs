@@ -141,7 +141,10 @@ mod tests {
             ("attempt to modify a readonly table", "Attempt to modify a readonly table"),
             ("user_script:3: attempt to index nil with 'x'", "user_script:3: attempt to index a nil value"),
             ("attempt to perform arithmetic (add) on nil and number", "attempt to perform arithmetic on a nil value"),
-            ("attempt to perform arithmetic (sub) on number and table", "attempt to perform arithmetic on a table value"),
+            (
+                "attempt to perform arithmetic (sub) on number and table",
+                "attempt to perform arithmetic on a table value",
+            ),
             ("attempt to concatenate string with nil", "attempt to concatenate a nil value"),
             ("attempt to compare number < nil", "attempt to compare number with nil"),
             ("attempt to compare nil < nil", "attempt to compare two nil values"),
