@@ -253,8 +253,10 @@ impl SharedScripts {
     pub fn set_busy(&self, core: usize, busy: bool) {
         if busy {
             self.busy_cores.fetch_or(1 << core, Ordering::Release);
+            self.facts.is_busy.store(true, Ordering::Relaxed);
         } else if self.busy_cores.load(Ordering::Relaxed) & (1 << core) != 0 {
-            self.busy_cores.fetch_and(!(1 << core), Ordering::Release);
+            let others = self.busy_cores.fetch_and(!(1 << core), Ordering::Release) & !(1 << core);
+            self.facts.is_busy.store(others != 0, Ordering::Relaxed);
         }
     }
 

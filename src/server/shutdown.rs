@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::SIGINT;
 
 use crate::command::request::Shutdown;
+use crate::command::script::eval::BUSY_SCRIPT;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
 use crate::persist::rdb::output::SaveOptions;
@@ -148,6 +149,15 @@ impl Control<'_> {
     fn shutdown(&mut self, options: Shutdown, asker: Option<Asker>) -> Option<i32> {
         let config = self.config.current();
         let saves = !self.server.saves.is_loading() && options.save.unwrap_or(!config.save_points().is_empty());
+        // What is to be kept could only be read when the script has come to its end.
+        let is_busy = self.server.scripts.is_busy.load(Ordering::Relaxed);
+        if is_busy
+            && options.save != Some(false)
+            && let Some(asker) = asker
+        {
+            self.answer(asker, Some(BUSY_SCRIPT));
+            return None;
+        }
         tracing::warn!("User requested shutdown...");
         if self.server.log.awaits_first_base.load(Ordering::Relaxed) {
             if !options.force {
@@ -163,7 +173,8 @@ impl Control<'_> {
         }
         let is_logging = self.server.log.enabled.load(Ordering::Relaxed) && !self.server.saves.is_loading();
         // The boxes are taken out of use then, so that nobody is answered what the log's last flush comes too early for.
-        if saves || is_logging || running != SaveKind::None {
+        // A script that takes for ever keeps its boxes; everybody else gets BUSY.
+        if saves || (!is_busy && (is_logging || running != SaveKind::None)) {
             self.send(0, || Message::LastSave { save: saves, force: options.force });
             match self.await_last_save(&config) {
                 Some(true) => {}

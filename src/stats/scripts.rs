@@ -21,6 +21,8 @@ pub struct ScriptFacts {
     pub functions: AtomicU64,
     /// Bytes of the libraries' sources.
     pub libraries_bytes: AtomicU64,
+    /// A script has run for longer than `busy-reply-threshold`.
+    pub is_busy: AtomicBool,
     /// The libraries, as files hold them.
     sources: Mutex<Vec<Bytes>>,
     /// They were loaded from a file, and the catalogue does not have them yet.
