@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 34] = [
+const UNITS: [&str; 36] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -45,6 +45,8 @@ const UNITS: [&str; 34] = [
     "integration/rdb",
     "integration/shutdown",
     "unit/shutdown",
+    "unit/multi",
+    "unit/functions",
 ];
 
 /// One line of a case.
