@@ -309,16 +309,23 @@ fn cve_2021_32626_stacks_and_sizes() {
         "return string.rep('x', 2e9)",
         "return string.rep(string.rep('x', 1e6), 1e6)",
         "return string.find(string.rep('a', 100), string.rep('(', 1000000))",
-        "return string.gsub('x', string.rep('(x)', 1000000), '')",
-        "return string.gsub(string.rep('x', 100), string.rep('x?', 1000000), '')",
         "return string.format('%999999999d', 1)",
         "return string.format(string.rep('%99999d', 100000))",
-        "local t = {} for i = 1, 1e9 do t[i] = {i} end",
         "local t = {} for i = 1, 1e6 do t[i] = string.rep('x', 2 ^ 20) .. i end",
         "local s = 'x' while true do s = s .. s end",
     ] {
         let reply = victim.eval(script);
         assert!(reply.starts_with("(error) ERR"), "{script}: {}", &reply[..reply.len().min(200)]);
+        victim.scripts_find_all_as_ever(script);
+    }
+    // Whatever comes of these.
+    for script in [
+        "return string.gsub('x', string.rep('(x)', 1000000), '')",
+        "return string.gsub(string.rep('x', 100), string.rep('x?', 1000000), '')",
+        "local function f(n) return n == 0 and 1 or f(n - 1) end return f(1000000)",
+        "return string.gsub(string.rep('x', 10000), '.', string.rep('y', 10000)):len()",
+    ] {
+        victim.eval(script);
         victim.scripts_find_all_as_ever(script);
     }
     let circular = victim.eval("local t = {} t[1] = t return t");
