@@ -16,7 +16,7 @@ use crate::keyspace::Keyspace;
 use crate::persist::rdb::load::{self, LoadOptions, LoadReport};
 use crate::persist::rdb::output::SaveOptions;
 use crate::persist::rdb::save;
-use crate::stats::persistence::SaveKind;
+use crate::stats::persistence::{SaveFacts, SaveKind};
 use crate::stats::server::ServerFacts;
 
 /// The family's rows.
@@ -66,6 +66,29 @@ pub const COMMANDS: &[Command] = &[
 pub const SAVING: CommandError = CommandError::Text("ERR Background save already in progress");
 /// Redis' reply when a file could not be written; the log says why.
 const FAILED: CommandError = CommandError::Text("ERR");
+
+const SNAPSHOT_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
+disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes \
+if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+
+/// Why nothing may be changed now: what was changed last could not be kept.
+#[cold]
+pub fn writes_refused(server: &ServerFacts, config: &Config) -> Option<CommandError> {
+    let alarms = server.saves.alarms();
+    if alarms & SaveFacts::SNAPSHOT_FAILED != 0
+        && config.get_bool(crate::param!("stop-writes-on-bgsave-error"))
+        && !config.save_points().is_empty()
+    {
+        return Some(CommandError::Text(SNAPSHOT_FAILED));
+    }
+    if alarms & SaveFacts::LOG_FAILED != 0 {
+        let reason = io::Error::from_raw_os_error(server.log.failure().unwrap_or_default()).to_string();
+        let reason = reason.split(" (os error").next().unwrap_or_default();
+        let text = ["MISCONF Errors writing to the AOF file: ", reason].concat();
+        return Some(CommandError::Owned(text.into_bytes()));
+    }
+    None
+}
 
 fn save_command(context: &mut Context<'_>) -> Result<(), CommandError> {
     if context.server.saves.running() == SaveKind::Snapshot {

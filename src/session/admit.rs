@@ -5,6 +5,7 @@
 use crate::client::Client;
 use crate::command::args::Args;
 use crate::command::connection::must_authenticate;
+use crate::command::persist::writes_refused;
 use crate::command::error::CommandError;
 use crate::command::spec::{Flags, Run, Step};
 use crate::command::table::{Row, TABLE};
@@ -31,10 +32,6 @@ const SHOWN_BYTES_MAX: usize = 128;
 const DEBUG_DENIED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can \
 run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the \
 server.";
-
-const SNAPSHOT_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
-disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes \
-if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
 /// Finds the row and checks the request against it.
 #[inline]
@@ -95,18 +92,8 @@ pub fn refusal(server: &ServerFacts, config: &Config, session: &Session, row: &R
     let writes = flags.has(Flags::WRITE)
         || row.full_name == "ping"
         || (matches!(row.command.run, Run::Transaction(Step::Exec)) && session.transaction_writes());
-    if writes
-        && alarms & SaveFacts::SNAPSHOT_FAILED != 0
-        && config.get_bool(crate::param!("stop-writes-on-bgsave-error"))
-        && !config.save_points().is_empty()
-    {
-        return Some(CommandError::Text(SNAPSHOT_FAILED));
-    }
-    if writes && alarms & SaveFacts::LOG_FAILED != 0 {
-        let reason = std::io::Error::from_raw_os_error(server.log.failure().unwrap_or_default()).to_string();
-        let reason = reason.split(" (os error").next().unwrap_or_default();
-        let text = ["MISCONF Errors writing to the AOF file: ", reason].concat();
-        return Some(CommandError::Owned(text.into_bytes()));
+    if writes && let Some(error) = writes_refused(server, config) {
+        return Some(error);
     }
     if alarms & SaveFacts::LOADING != 0 && !flags.has(Flags::LOADING) {
         return Some(CommandError::Text("LOADING Redis is loading the dataset in memory"));

@@ -5,6 +5,7 @@
 //! A script that needs boxes that are out is taken back and begins anew once they were borrowed: see `shard/script`.
 
 use crate::client::{Client, ReplyMode};
+use crate::command::persist::writes_refused;
 use crate::command::args::Args;
 use crate::command::error::CommandError;
 use crate::command::script::eval::{BUSY_FUNCTION, BUSY_SCRIPT};
@@ -140,6 +141,10 @@ impl Core {
         let prepared = self.prepare_script(call, args).and_then(|(callee, keys)| match callee.flags {
             flags if reads_only && flags.is_declared() && !flags.has_no_writes() => {
                 Err(CommandError::Text("ERR Can not execute a script with write flag using *_ro command."))
+            }
+            // One that says what it does is refused as a whole.
+            flags if flags.is_declared() && !flags.has_no_writes() && self.server.saves.alarms() != 0 => {
+                writes_refused(&self.server, &self.config).map_or(Ok((callee, keys)), Err)
             }
             _ => Ok((callee, keys)),
         });

@@ -10,6 +10,7 @@
 //! Called by the sessions, which own the interpreter.
 
 use crate::client::Client;
+use crate::command::persist::writes_refused;
 use crate::command::args::Args;
 use crate::command::blocking::Waiting;
 use crate::command::context::{Context, Keyspaces, SessionContext};
@@ -174,6 +175,13 @@ impl ScriptHost<'_> {
         let writes = row.flags.has(Flags::WRITE);
         if self.run.reads_only && (writes || row.flags.has(Flags::MAY_REPLICATE)) {
             return Err((READS_ONLY, Some(row)));
+        }
+        if writes
+            && self.server.saves.alarms() != 0
+            && !self.run.has_written
+            && let Some(error) = writes_refused(self.server, self.config)
+        {
+            return Err((error, Some(row)));
         }
         Ok(row)
     }
