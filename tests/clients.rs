@@ -57,22 +57,37 @@ fn program(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
 }
 
-/// A Python that has redis-py.
-fn python() -> Result<PathBuf, String> {
-    let folder = place().join("python");
+/// A Python that has these packages; each set has a place of its own.
+fn python(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    let folder = place().join(name);
     let python = folder.join("bin/python");
-    if run(Command::new(&python).args(["-c", "import redis"])).is_err() {
+    let import = ["import ", &packages.join(", ")].concat();
+    if run(Command::new(&python).args(["-c", &import])).is_err() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "redis"]))?;
+        run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages))?;
     }
     Ok(python)
 }
 
 #[test]
 fn a_program_with_redis_py() {
-    let Some(python) = skipped(python()) else { return };
+    let Some(python) = skipped(python("python", &["redis"])) else { return };
     let (_server, port) = server();
     says_ok(Command::new(python).arg(program("program.py")).arg(port.to_string()));
+}
+
+#[test]
+fn jobs_of_rq() {
+    let Some(python) = skipped(python("rq", &["redis", "rq"])) else { return };
+    let (_server, port) = server_of(4);
+    says_ok(Command::new(python).arg(program("jobs.py")).args(["rq", &port.to_string()]));
+}
+
+#[test]
+fn jobs_of_celery() {
+    let Some(python) = skipped(python("celery", &["redis", "celery", "packaging"])) else { return };
+    let (_server, port) = server_of(4);
+    says_ok(Command::new(python).arg(program("jobs.py")).args(["celery", &port.to_string()]));
 }
 
 /// A folder of its own for each program, from which Node finds these packages; with the program in it.
