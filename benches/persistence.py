@@ -93,8 +93,11 @@ def round_of(command, folder, keys, figures):
     while server.info("rdb_bgsave_in_progress") != "0":
         children = 0
         for child in subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True).stdout.split():
-            with open("/proc/%s/smaps_rollup" % child) as file:
-                children += sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Private"))
+            try:
+                with open("/proc/%s/smaps_rollup" % child) as file:
+                    children += sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Private"))
+            except OSError:
+                pass  # It has ended meanwhile.
         most = max(most, server.rss() + children - before)
         time.sleep(0.02)
     note("BGSAVE under writes, s", time.monotonic() - begun)
