@@ -15,7 +15,7 @@ use ringfort::stdx::random::Random;
 use support::text::encode_array;
 use support::value::parse;
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 60;
 const PUBLISHERS: usize = 3;
 /// Listen from the beginning to the end.
 const LISTENERS: usize = 3;
