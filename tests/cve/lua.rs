@@ -311,7 +311,6 @@ fn cve_2021_32626_stacks_and_sizes() {
         "return string.find(string.rep('a', 100), string.rep('(', 1000000))",
         "return string.format('%999999999d', 1)",
         "return string.format(string.rep('%99999d', 100000))",
-        "local t = {} for i = 1, 1e6 do t[i] = string.rep('x', 2 ^ 20) .. i end",
         "local s = 'x' while true do s = s .. s end",
     ] {
         let reply = victim.eval(script);
@@ -323,13 +322,16 @@ fn cve_2021_32626_stacks_and_sizes() {
         "return string.gsub('x', string.rep('(x)', 1000000), '')",
         "return string.gsub(string.rep('x', 100), string.rep('x?', 1000000), '')",
         "local function f(n) return n == 0 and 1 or f(n - 1) end return f(1000000)",
-        "return string.gsub(string.rep('x', 10000), '.', string.rep('y', 10000)):len()",
     ] {
         victim.eval(script);
         victim.scripts_find_all_as_ever(script);
     }
-    let circular = victim.eval("local t = {} t[1] = t return t");
-    assert!(circular.contains("reached lua stack limit"), "{}", &circular[circular.len().saturating_sub(200)..]);
+    // Deeper than the client reads.
+    victim.attacker.send(&["EVAL", "local t = {} t[1] = t return t", "0"]).expect("sent");
+    assert!(victim.attacker.read().is_err());
+    assert!(memchr::memmem::find(victim.attacker.unread(), b"reached lua stack limit").is_some());
+    victim.attacker = victim.server.connect();
+    victim.scripts_find_all_as_ever("a table in itself");
     // An interpreter may have 512 MiB, and there are two.
     victim.unharmed_within(2048);
 }
