@@ -62,7 +62,7 @@ pub fn next(bytes: &[u8], arguments: &mut Vec<ArgRange>) -> Step {
         let start = at + header;
         let end = start + len as usize;
         if bytes.len() < end + 2 {
-            return Step::NeedMore;
+            return if bytes.get(end).is_some_and(|&byte| byte != b'\r') { Step::Broken } else { Step::NeedMore };
         }
         if &bytes[end..end + 2] != b"\r\n" {
             return Step::Broken;
