@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn payloads_end_where_they_were_announced_to_end() {
-        let mark = *b"0123456789012345678901234567890123456789";
+        let mark = *b"0123456789abcdefghijklmnopqrstuvwxyzABCD";
         let content: Vec<u8> = (0..100_000_u32).map(|number| (number % 251) as u8).chain(*b"0123456789").collect();
         let marked = [&content[..], &mark].concat();
         for piece_bytes in [1, 39, 40, 41, 1000, usize::MAX] {

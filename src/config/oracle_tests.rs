@@ -224,6 +224,7 @@ fn what_redis_7_0_does_not_know_is_new_in_7_4_or_ours() {
         "max-new-connections-per-cycle",
         "max-new-tls-connections-per-cycle",
         "pin",
+        "script-undeclared-keys",
         "server-cpulist",
         "set-max-listpack-entries",
         "set-max-listpack-value",
