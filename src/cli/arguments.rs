@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::format::{Delimiters, Format};
 use super::terminal;
-use crate::remote::{Address, Options};
+use crate::remote::{Address, Options, Tls};
 use crate::stats::server::{REDIS_VERSION, RINGFORT_VERSION};
 
 /// What the program is to do.
@@ -163,6 +163,7 @@ pub fn definition() -> Command {
         .override_usage("ringfort-cli [OPTIONS] [COMMAND [ARGUMENT...]]")
         .after_help(AFTER_HELP)
         .args(connection_arguments())
+        .args(tls_arguments())
         .args(sending_arguments())
         .args(output_arguments())
         .args(mode_arguments())
@@ -192,7 +193,8 @@ fn connection_arguments() -> Vec<Arg> {
         option("host", "HOST", "Name or address of the server [default: 127.0.0.1]").short('h'),
         option("port", "PORT", "Port of the server [default: 6379]").short('p'),
         option("socket", "PATH", "Unix socket of the server, instead of host and port").short('s'),
-        option("url", "URL", "redis://[[user]:password@]host[:port][/database], or unix:///path").short('u'),
+        option("url", "URL", "redis://[[user]:password@]host[:port][/database], rediss:// for TLS, or unix:///path")
+            .short('u'),
         option("password", "PASSWORD", "Password; REDISCLI_AUTH in the environment is safer").short('a').long("pass"),
         option("user", "NAME", "User whose password it is").long("user"),
         flag("askpass", "Ask for the password; it does not show"),
@@ -205,6 +207,21 @@ fn connection_arguments() -> Vec<Arg> {
         short_flag("cluster-mode", 'c', "Follow MOVED and ASK to other servers"),
         short_flag("ipv4", '4', "Accepted for redis-cli's sake; names are tried with all their addresses"),
         short_flag("ipv6", '6', "Accepted for redis-cli's sake; names are tried with all their addresses"),
+    ]
+    .map(|argument| argument.help_heading(group))
+    .to_vec()
+}
+
+fn tls_arguments() -> Vec<Arg> {
+    let group = "TLS";
+    [
+        flag("tls", "Secure the connection with TLS, as rediss:// does; not for --pipe, --rdb and --replica"),
+        option("sni", "HOST", "Name the server's certificate must have [default: that of the server]").long("sni"),
+        option("cacert", "FILE", "Certificates to trust, in PEM [default: the system's]").long("cacert"),
+        option("cacertdir", "DIR", "Folder of certificates to trust, with openssl's names").long("cacertdir"),
+        flag("insecure", "Trust any server, whatever its certificate"),
+        option("cert", "FILE", "Own certificate, in PEM; needs --key").long("cert"),
+        option("key", "FILE", "Key of the own certificate").long("key"),
     ]
     .map(|argument| argument.help_heading(group))
     .to_vec()
@@ -290,7 +307,8 @@ fn local_arguments() -> Vec<Arg> {
 /// Options of redis-cli that this program does not have, each with what to do instead.
 const ABSENT: &[(&str, &str)] = &[
     ("--cluster", "use redis-cli --cluster, which works with this server too"),
-    ("--tls", "this version speaks no TLS"),
+    ("--tls-ciphers", "it uses safe ciphers only"),
+    ("--tls-ciphersuites", "it uses safe ciphers only"),
     ("--ldb", "there is no debugger for scripts"),
     ("--ldb-sync-mode", "there is no debugger for scripts"),
     ("--lru-test", "use redis-cli --lru-test"),
@@ -457,6 +475,10 @@ fn connection(reader: &Reader<'_>) -> Result<Options, String> {
         *host = reader.text("host").unwrap_or_else(|| std::mem::take(host));
         *old_port = port.unwrap_or(*old_port);
     }
+    options.tls = tls(reader, options.tls)?;
+    if options.tls.is_some() && matches!(options.address, Address::Unix(_)) {
+        return Err("TLS needs a host and a port, not a Unix socket.\n".into());
+    }
     options.user = reader.text("user").or(options.user);
     let on_line = reader.text("password").or(options.password);
     if on_line.is_some() && !reader.0.get_flag("no-auth-warning") {
@@ -475,6 +497,26 @@ fn connection(reader: &Reader<'_>) -> Result<Options, String> {
     }
     options.connect_timeout = reader.seconds("timeout", "Invalid connection timeout for -t.")?;
     Ok(options)
+}
+
+/// The options about TLS, which count only when it is asked for, by the URL or `--tls`.
+fn tls(reader: &Reader<'_>, from_url: Option<Tls>) -> Result<Option<Tls>, String> {
+    if from_url.is_none() && !reader.0.get_flag("tls") {
+        return Ok(None);
+    }
+    let path = |id: &str| reader.0.get_one::<OsString>(id).map(Into::into);
+    let (certificate, key) = (path("cert"), path("key"));
+    if certificate.is_some() != key.is_some() {
+        return Err("Options --cert and --key go together.\n".into());
+    }
+    Ok(Some(Tls {
+        server_name: reader.text("sni"),
+        authority_file: path("cacert"),
+        authority_directory: path("cacertdir"),
+        insecure: reader.0.get_flag("insecure"),
+        certificate,
+        key,
+    }))
 }
 
 fn format_of(matches: &ArgMatches) -> Format {
@@ -592,6 +634,23 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_asked_for_by_an_option_or_a_url() {
+        assert_eq!(settings(&["--cacert", "ca", "PING"]).options.tls, None);
+        let found = settings(&["--tls", "--sni", "h", "--cacert", "ca", "--cert", "c", "--key", "k"]).options.tls;
+        let tls = Tls {
+            server_name: Some("h".into()),
+            authority_file: Some("ca".into()),
+            certificate: Some("c".into()),
+            key: Some("k".into()),
+            ..Tls::default()
+        };
+        assert_eq!(found, Some(tls));
+        let found = settings(&["-u", "rediss://h", "--insecure", "--cacertdir", "d"]).options.tls;
+        let tls = Tls { insecure: true, authority_directory: Some("d".into()), ..Tls::default() };
+        assert_eq!(found, Some(tls));
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         for (words, text) in [
             (&["--nosuch"][..], "Unrecognized option or bad number of args for: '--nosuch'"),
@@ -603,6 +662,8 @@ mod tests {
             (&["-2", "-3"], "Options -2 and -3 are mutually exclusive."),
             (&["--cluster", "info"], "use redis-cli --cluster"),
             (&["-u", "http://x"], "Invalid URI scheme"),
+            (&["--tls", "--cert", "c"], "Options --cert and --key go together."),
+            (&["--tls", "-s", "/x"], "TLS needs a host and a port"),
         ] {
             assert!(refused(words).contains(text), "{words:?}: {}", refused(words));
         }

@@ -1,6 +1,6 @@
 //! Where a server is and who calls: addresses, `redis://` URLs, and what is said first on a connection.
 //!
-//! URLs: `redis://[[user]:password@]host[:port][/database]`, `unix:///path/to.sock[?db=2]`, a bare `host:port`, or a path
+//! URLs: `redis://[[user]:password@]host[:port][/database]`, the same with `rediss://` for TLS, `unix:///path/to.sock[?db=2]`, a bare `host:port`, or a path
 //! that begins with `/`. User and password are percent-decoded.
 
 use std::fmt;
@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::Error;
+use super::tls::Tls;
 
 /// The port servers listen on unless told otherwise.
 const PORT_DEFAULT: u16 = 6379;
@@ -45,6 +46,8 @@ impl fmt::Display for Address {
 pub struct Options {
     /// Where the server is.
     pub address: Address,
+    /// How the connection is secured; without it, it is not. For TCP only.
+    pub tls: Option<Tls>,
     /// The user; without one, the password is that of `default`.
     pub user: Option<String>,
     /// The password; without one, nothing is said about who calls.
@@ -63,6 +66,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             address: Address::Tcp("127.0.0.1".into(), PORT_DEFAULT),
+            tls: None,
             user: None,
             password: None,
             database: 0,
@@ -97,7 +101,8 @@ impl Options {
             "redis" => options.read_redis(rest)?,
             "unix" | "redis+unix" => options.read_unix(rest)?,
             "rediss" => {
-                return Err(Error::Url("TLS (rediss://) is not supported by this client yet; use redis://".into()));
+                options.read_redis(rest)?;
+                options.tls = Some(Tls::default());
             }
             other => {
                 return Err(Error::Url(format!("Invalid URI scheme '{other}': use redis://host:port or unix:///path")));
@@ -215,10 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn a_url_asks_for_tls() {
+        let options = Options::from_url("rediss://u:p@h:7/2").expect("the URL is right");
+        assert_eq!((options.address, options.tls), (Address::Tcp("h".into(), 7), Some(Tls::default())));
+        assert_eq!(Options::from_url("redis://h").expect("the URL is right").tls, None);
+    }
+
+    #[test]
     fn wrong_urls_say_what_is_wrong() {
         for (url, words) in [
             ("http://h", "Invalid URI scheme 'http'"),
-            ("rediss://h", "TLS"),
             ("redis://h:x", "'x' is no port number"),
             ("redis://h:70000", "'70000' is no port number"),
             ("redis://h/x", "'x' is no database number"),

@@ -1,4 +1,4 @@
-//! The client on a monoio runtime.
+//! The client on a monoio runtime. It has no TLS.
 
 use std::io;
 use std::time::Duration;
@@ -57,6 +57,9 @@ impl AsyncClient {
     /// # Errors
     /// As `connect`.
     pub async fn open(options: &Options) -> Result<AsyncClient, Error> {
+        if options.tls.is_some() {
+            return Err(Error::Tls("the asynchronous client has no TLS; the blocking one has".into()));
+        }
         let stream = async {
             Ok(match &options.address {
                 Address::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),

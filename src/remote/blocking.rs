@@ -10,19 +10,38 @@ use super::address::{Address, Options};
 use super::error::Error;
 use super::pipeline::Pipeline;
 use super::reply::{FromReply, checked};
+use super::tls::TlsStream;
 use super::wire::Wire;
 use crate::resp::response::Value;
 
 /// Bytes read from the socket at once.
 const READ_BYTES: usize = 64 * 1024;
 
+/// Why --pipe and --replica have no TLS.
+const TLS_HAS_ONE_HANDLE: &str = "a TLS connection cannot be read and written apart; use one without TLS";
+
 enum Stream {
     Tcp(TcpStream),
+    Tls(TlsStream),
     Unix(UnixStream),
 }
 
 impl Stream {
-    fn open(options: &Options) -> io::Result<Stream> {
+    fn open(options: &Options) -> Result<Stream, Error> {
+        let stream = Stream::open_plain(options).map_err(|error| Error::Connect(options.address.clone(), error))?;
+        let stream = match (stream, &options.tls, &options.address) {
+            (stream, None, _) => stream,
+            (Stream::Tcp(socket), Some(tls), Address::Tcp(host, _)) => {
+                Stream::Tls(TlsStream::open(socket, host, tls).map_err(Error::Tls)?)
+            }
+            _ => return Err(Error::Tls("it needs a host and a port, not a Unix socket".into())),
+        };
+        stream.set_timeout(options.io_timeout)?;
+        Ok(stream)
+    }
+
+    /// Connected, and in a hurry for what is still to be agreed on.
+    fn open_plain(options: &Options) -> io::Result<Stream> {
         let stream = match &options.address {
             Address::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
             Address::Tcp(host, port) => {
@@ -31,7 +50,7 @@ impl Stream {
                 Stream::Tcp(stream)
             }
         };
-        stream.set_timeout(options.io_timeout)?;
+        stream.set_timeout(options.connect_timeout.or(options.io_timeout))?;
         Ok(stream)
     }
 
@@ -39,6 +58,10 @@ impl Stream {
         // Zero means no limit to the caller and is refused by the system.
         let limit = limit.filter(|limit| !limit.is_zero());
         match self {
+            Stream::Tls(stream) => {
+                let socket = stream.socket();
+                socket.set_read_timeout(limit).and_then(|()| socket.set_write_timeout(limit))
+            }
             Stream::Tcp(stream) => stream.set_read_timeout(limit).and_then(|()| stream.set_write_timeout(limit)),
             Stream::Unix(stream) => stream.set_read_timeout(limit).and_then(|()| stream.set_write_timeout(limit)),
         }
@@ -47,14 +70,17 @@ impl Stream {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes),
             Stream::Unix(stream) => stream.write_all(bytes),
         }
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads once: a count, zero at the end, or none when nothing came that is for the caller.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self {
-            Stream::Tcp(stream) => stream.read(buffer),
-            Stream::Unix(stream) => stream.read(buffer),
+            Stream::Tcp(stream) => stream.read(buffer).map(Some),
+            Stream::Tls(stream) => stream.receive(buffer),
+            Stream::Unix(stream) => stream.read(buffer).map(Some),
         }
     }
 }
@@ -123,10 +149,9 @@ impl Client {
     /// Connects and says nothing: the caller introduces itself.
     ///
     /// # Errors
-    /// When nobody answers there.
+    /// When nobody answers there, or not as the options for TLS ask.
     pub fn open_silent(options: &Options) -> Result<Client, Error> {
-        let stream = Stream::open(options).map_err(|error| Error::Connect(options.address.clone(), error))?;
-        Ok(Client::of(stream, options.io_timeout))
+        Ok(Client::of(Stream::open(options)?, options.io_timeout))
     }
 
     /// A client over a connection that is open already, and on which nothing has been said.
@@ -244,6 +269,7 @@ impl Client {
     pub fn writer(&self) -> Result<Box<dyn Write + Send>, Error> {
         Ok(match &self.stream {
             Stream::Tcp(stream) => Box::new(stream.try_clone()?),
+            Stream::Tls(_) => return Err(Error::Io(io::Error::other(TLS_HAS_ONE_HANDLE))),
             Stream::Unix(stream) => Box::new(stream.try_clone()?),
         })
     }
@@ -256,6 +282,7 @@ impl Client {
     pub fn reader(&self) -> Result<Box<dyn Read + Send>, Error> {
         Ok(match &self.stream {
             Stream::Tcp(stream) => Box::new(stream.try_clone()?),
+            Stream::Tls(_) => return Err(Error::Io(io::Error::other(TLS_HAS_ONE_HANDLE))),
             Stream::Unix(stream) => Box::new(stream.try_clone()?),
         })
     }
@@ -264,9 +291,10 @@ impl Client {
     ///
     /// # Errors
     /// When the connection has failed already.
-    pub fn finish_sending(&self) -> Result<(), Error> {
-        match &self.stream {
+    pub fn finish_sending(&mut self) -> Result<(), Error> {
+        match &mut self.stream {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write)?,
+            Stream::Tls(stream) => stream.finish_sending()?,
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write)?,
         }
         Ok(())
@@ -290,12 +318,13 @@ impl Client {
 
     fn fill(&mut self) -> Result<(), Error> {
         loop {
-            match self.stream.read(&mut self.buffer) {
-                Ok(0) => {
+            match self.stream.receive(&mut self.buffer) {
+                Ok(None) => return Ok(()),
+                Ok(Some(0)) => {
                     self.broken = true;
                     return Err(Error::Closed);
                 }
-                Ok(count) => {
+                Ok(Some(count)) => {
                     self.wire.received(&self.buffer[..count]);
                     return Ok(());
                 }
@@ -357,6 +386,7 @@ impl AsFd for Client {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.stream {
             Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Tls(stream) => stream.socket().as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
         }
     }

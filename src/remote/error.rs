@@ -42,6 +42,8 @@ pub enum Error {
     Url(String),
     /// Nobody answers there.
     Connect(Address, io::Error),
+    /// Somebody answers there, but not as the options for TLS ask; why.
+    Tls(String),
     /// The server refuses the name or the password.
     Authentication(ServerError),
     /// The connection failed.
@@ -85,6 +87,7 @@ impl fmt::Display for Error {
             Error::Connect(address, error) => {
                 write!(out, "Could not connect to Redis at {address}: {}", Error::system_text(error))
             }
+            Error::Tls(reason) => write!(out, "Could not negotiate a TLS connection: {reason}"),
             Error::Authentication(error) => write!(out, "AUTH failed: {error}"),
             Error::Io(error) => out.write_str(&Error::system_text(error)),
             Error::Closed => out.write_str("Server closed the connection"),

@@ -1,6 +1,6 @@
-//! A small client for any server that speaks the Redis protocol, over TCP and Unix sockets.
+//! A small client for any server that speaks the Redis protocol, over TCP, TLS and Unix sockets.
 //!
-//! [`Client`] blocks its thread (`std` sockets); [`AsyncClient`] runs on a monoio runtime. Both are thin shells around
+//! [`Client`] blocks its thread (`std` sockets); [`AsyncClient`] runs on a monoio runtime and has no TLS. Both are thin shells around
 //! [`Wire`], which writes requests and reads replies without any input or output of its own, and offer the same few typed
 //! helpers; every other command goes through `command`. Replies are [`Value`]s; RESP3's push messages never mix with
 //! replies: they wait in a queue of their own.
@@ -31,6 +31,7 @@ mod blocking;
 mod error;
 mod pipeline;
 mod reply;
+mod tls;
 mod wire;
 
 pub use self::address::{Address, Options};
@@ -39,6 +40,7 @@ pub use self::blocking::Client;
 pub use self::error::{Error, ServerError};
 pub use self::pipeline::Pipeline;
 pub use self::reply::FromReply;
+pub use self::tls::Tls;
 pub use self::wire::Wire;
 pub use crate::resp::response::Value;
 
