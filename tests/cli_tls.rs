@@ -122,7 +122,7 @@ fn the_server_is_checked_unless_told_otherwise() {
         (&["--tls", "--cacert", &other, "-p", &port, "PING"][..], "--cacert"),
         (&["--tls", "--cacert", &ca, "--sni", "no.example", "-p", &port, "PING"], "--sni"),
         (&["--tls", "--cacert", "/nosuch/file", "-p", &port, "PING"], "/nosuch/file"),
-        (&["--tls", "--cacert", &ca, "-p", &plain, "PING"], "without TLS"),
+        (&["--tls", "--cacert", &ca, "-t", "0.5", "-p", &plain, "PING"], "without TLS"),
     ] {
         let (code, out, error) = said(arguments, "");
         assert_eq!((code, out.as_str()), (Some(1), ""), "{arguments:?}: {error}");

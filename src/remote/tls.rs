@@ -239,7 +239,7 @@ fn negotiation_text(error: &io::Error) -> String {
             "the port may be one without TLS"
         }
         None if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            return "the server did not answer in time".into();
+            return "the server did not answer in time (the port may be one without TLS)".into();
         }
         _ => return text,
     };
