@@ -228,7 +228,7 @@ fn negotiation_text(error: &io::Error) -> String {
     use rustls::{CertificateError, Error};
     let text = super::error::Error::system_text(error);
     let hint = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             "name the certificate of its authority with --cacert"
         }
         Some(Error::InvalidCertificate(
@@ -239,7 +239,7 @@ fn negotiation_text(error: &io::Error) -> String {
             "the port may be one without TLS"
         }
         None if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            return "the server did not answer in time".into();
+            return "the server did not answer in time (the port may be one without TLS)".into();
         }
         _ => return text,
     };
