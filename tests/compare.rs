@@ -13,7 +13,7 @@ fn a_run_of_everything_leaves_a_record() {
         return;
     }
     let out = std::env::temp_dir().join(format!("ringfort-compare-{}", std::process::id()));
-    let line = "compare --quick --no-pin --requests 2000 --keys 1000 --memory-keys 5000 --elements 2000 --large 2000 --rate 500 --pipeline 1,16 \
+    let line = "compare --quick --no-pin --requests 2000 --keys 1000 --memory-keys 100000 --elements 2000 --large 2000 --rate 500 --pipeline 1,16 \
                 --clients 5 --rate-clients 5 -t set,get,lrange_100 --out";
     let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     words.extend([out.display().to_string(), "redis".to_owned(), "ringfort".to_owned()]);
