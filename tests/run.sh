@@ -12,6 +12,11 @@ install_packages() {
     command -v redis-server >/dev/null || missing+=(redis-server)
     command -v redis-cli >/dev/null || missing+=(redis-tools)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    # Luau, the interpreter of scripts, is C++.
+    command -v c++ >/dev/null || missing+=(g++)
+    # Clients that people use: tests/clients.rs.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    command -v npm >/dev/null || missing+=(nodejs npm)
     [ ${#missing[@]} -eq 0 ] && return
     local sudo=""
     [ "$(id -u)" -eq 0 ] || sudo=sudo
