@@ -271,3 +271,32 @@ fn replies_behind_a_missing_one_are_bounded() {
     let expected = [&b"+OK\r\n$-1\r\n"[..], &[&b"$10000\r\n"[..], &value, b"\r\n"].concat().repeat(count)].concat();
     assert!(*world.received(client) == expected);
 }
+
+#[test]
+fn a_chain_of_moves_that_begins_with_a_batch_ends() {
+    for seed in 0..20 {
+        let options = Options { seed, cores: 4, ring_slots: 8, databases: DATABASES, ghosts: false };
+        let mut world = World::new(&options).expect("/dev/null opens");
+        let key_of = |shard| (0..200).map(key_name).find(|key| world.shard_of(key) == shard).expect("one of 200 keys");
+        let keys = [key_of(1), key_of(2), key_of(3)];
+        let requests: [&[&[u8]]; 4] = [
+            &[b"BLMOVE", &keys[0], &keys[1], b"LEFT", b"RIGHT", b"0"],
+            &[b"BLMOVE", &keys[1], &keys[2], b"LEFT", b"RIGHT", b"0"],
+            &[b"BLPOP", &keys[2], b"0"],
+            &[b"RPUSH", &keys[0], b"x"],
+        ];
+        let clients = [0, 1, 2, 3].map(|core| world.connect(core));
+        for (index, arguments) in requests.iter().enumerate() {
+            let mut request = Vec::new();
+            encode_array(arguments, &mut request);
+            // The write finds its box away, so it travels; each further box of the chain is known when the last is there.
+            assert!(index < 3 || world.take_away(1));
+            world.send(clients[index], &request);
+            while world.step().expect("cores come to rest") {}
+        }
+        world.rest().expect("everything is done");
+        let received = clients.map(|client| String::from_utf8_lossy(world.received(client)).into_owned());
+        let last = format!("*2\r\n${}\r\n{}\r\n$1\r\nx\r\n", keys[2].len(), String::from_utf8_lossy(&keys[2]));
+        assert_eq!(received, ["$1\r\nx\r\n", "$1\r\nx\r\n", last.as_str(), ":1\r\n"], "seed {seed}");
+    }
+}

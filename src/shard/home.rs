@@ -108,6 +108,8 @@ pub struct Home {
     second_phases: VecDeque<SecondPhase>,
     /// Batches that met a held key, in order.
     suspended: Vec<Box<Batch>>,
+    /// Signals of keys that were held, or whose waiters would take held keys: given again after the next release.
+    signals_held: Vec<(u32, Box<[u8]>)>,
     /// Core and session of the batches that wait for a loan (`Event::BatchNeeds`).
     away: Vec<(u16, u64)>,
     loans_queued: usize,
@@ -149,6 +151,7 @@ impl Home {
         [
             (!self.queue.is_empty() || !self.second_phases.is_empty(), "queued work at home"),
             (!self.suspended.is_empty(), "a batch that waits for a held key"),
+            (!self.signals_held.is_empty(), "a signal that waits for a held key"),
             (!self.away.is_empty(), "a batch that waits for boxes"),
             (self.loans_queued > 0, "a loan not lent"),
             (self.lent, "a lent box"),
@@ -304,7 +307,8 @@ impl Exchange {
             let missing =
                 wait::missing_for_waiters(&self.boxes, &self.hasher, Some(self.core), command.row, batch.args(index));
             if missing != 0 {
-                return Some(BatchEnd::Needs(missing | 1 << self.core));
+                // With what was borrowed for it so far: a chain of moves tells of its next box only when the last is there.
+                return Some(BatchEnd::Needs(missing | self.in_hand()));
             }
             let keyspaces = Keyspaces::new(&mut self.boxes, &self.hasher, Some(self.core));
             let first_key = Some((command.row.first_key, command.hash));
@@ -317,6 +321,11 @@ impl Exchange {
             batch.next += 1;
         }
         None
+    }
+
+    /// The shards whose boxes are in hand.
+    fn in_hand(&self) -> u64 {
+        self.boxes.iter().enumerate().fold(0, |all, (shard, slot)| all | u64::from(slot.is_some()) << shard)
     }
 
     fn prefetch(&mut self, batch: &Batch, window_end: usize) {
@@ -377,12 +386,7 @@ impl Exchange {
         self.home.waits_for_release = false;
         match phase {
             SecondPhase::Release(id) => self.own().holds.release(id),
-            SecondPhase::Signal { database, key } => {
-                if let Some(waiters) = &mut self.own().waiters {
-                    waiters.signal(database, &key);
-                }
-                wait::serve(&mut self.boxes, &self.hasher, runner);
-            }
+            SecondPhase::Signal { database, key } => return self.signal(database, key, runner),
             SecondPhase::Apply(mut batch) => {
                 let Run::Scatter(Scatter { part, .. }) = batch.command(0).row.command.run else {
                     unreachable!("only scattered commands have a second phase")
@@ -397,10 +401,28 @@ impl Exchange {
             }
         }
         // Whoever waited for these keys goes on before anything else is looked at, in the order of arrival.
+        for (database, key) in std::mem::take(&mut self.home.signals_held) {
+            self.signal(database, key, runner);
+        }
         let suspended = std::mem::take(&mut self.home.suspended);
         for batch in suspended {
             self.serve(batch, runner);
         }
+    }
+
+    /// Tries again to serve who waits for a key, after somebody else was about to.
+    fn signal(&mut self, database: u32, key: Box<[u8]>, runner: &Runner<'_>) {
+        let hasher = self.hasher.clone();
+        let own = self.own();
+        let hashed = hasher.key(&key);
+        if own.holds.blocks(hashed.hash, hashed.bytes, true, None) || wait::blocked_by_holds(own, &hasher, &key) {
+            self.home.signals_held.push((database, key));
+            return;
+        }
+        if let Some(waiters) = &mut own.waiters {
+            waiters.signal(database, &key);
+        }
+        wait::serve(&mut self.boxes, &self.hasher, runner);
     }
 
     fn prefetch_items(&mut self, batch: &Batch, items: impl Iterator<Item = usize> + Clone) {
