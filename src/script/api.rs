@@ -1,6 +1,8 @@
 //! What scripts see beside Lua itself: `redis.*`. The functions are in Rust; `prelude.lua` puts them into their places.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -10,10 +12,13 @@ use sha1::{Digest, Sha1};
 use crate::resp::reply::{Protocol, Reply};
 use crate::stats::server::REDIS_VERSION;
 use crate::stdx::double_text::{DOUBLE_TEXT_BYTES_MAX, exact_i64, format_fpconv};
+use crate::stdx::limits::SCRIPT_INTERRUPTS_PER_POLL;
 use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, format_i64};
 
-use super::convert::{error_table, value_of_reply};
+use super::convert::{push_error, push_reply};
+use super::machine::Interruption;
 use super::shared::Function as FunctionFacts;
+use super::stack::Stack;
 use super::{Arguments, Host, LogLevel, Poll, ScriptFlags, Stop, text};
 
 /// A library while it is being loaded.
@@ -37,14 +42,19 @@ pub(super) struct Shared {
     pub(super) host: Cell<Option<NonNull<dyn Host>>>,
     pub(super) stopped: Cell<Option<Stopped>>,
     /// The thread of the running script; only compared.
-    pub(super) thread: Cell<*const std::ffi::c_void>,
+    pub(super) thread: Cell<*const c_void>,
     pub(super) protocol: Cell<Protocol>,
     pub(super) loading: RefCell<Option<Loading>>,
     /// Times the interpreter could have been interrupted since it was last looked at.
     pub(super) ticks: Cell<u32>,
+    /// The host panicked; the engine goes on with that when the interpreter is left.
+    pub(super) panic: Cell<Option<Box<dyn Any + Send>>>,
     arguments: RefCell<Arguments>,
     reply: RefCell<Reply>,
 }
+
+/// The error of a script that must end.
+const STOPPED: &str = "the script ends";
 
 impl Shared {
     pub(super) fn new() -> Shared {
@@ -55,22 +65,37 @@ impl Shared {
             protocol: Cell::new(Protocol::Resp2),
             loading: RefCell::new(None),
             ticks: Cell::new(0),
+            panic: Cell::new(None),
             arguments: RefCell::default(),
             reply: RefCell::new(Reply::new(Protocol::Resp2)),
         }
     }
 
-    fn stop(&self, why: Stopped) -> mlua::Error {
-        self.stopped.set(Some(why));
-        mlua::Error::runtime("the script ends")
+    /// A script runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.host.get().is_some()
     }
 
-    /// Asks the host what comes next. True: the script is to stand still.
-    pub(super) fn poll(&self) -> Result<bool> {
+    /// Asks the host, every now and then, what comes next; `thread` is the one that is running.
+    pub(super) fn interruption(&self, thread: *const c_void) -> Interruption {
+        if self.stopped.get().is_some() {
+            return Interruption::Error(STOPPED);
+        }
+        let ticks = self.ticks.get() + 1;
+        if ticks < SCRIPT_INTERRUPTS_PER_POLL {
+            self.ticks.set(ticks);
+            return Interruption::None;
+        }
+        self.ticks.set(0);
         match super::engine::with_host(self, |host| host.poll()) {
-            None | Some(Poll::Continue) => Ok(false),
-            Some(Poll::Stand) => Ok(true),
-            Some(Poll::Kill(why)) => Err(self.stop(Stopped::Killed(why))),
+            // A coroutine of the script's own would yield to the script.
+            Some(Poll::Stand) if thread == self.thread.get() => Interruption::Yield,
+            Some(Poll::Kill(why)) => {
+                self.stopped.set(Some(Stopped::Killed(why)));
+                Interruption::Error(STOPPED)
+            }
+            None if self.stopped.get().is_some() => Interruption::Error(STOPPED),
+            None | Some(Poll::Continue | Poll::Stand) => Interruption::None,
         }
     }
 }
@@ -80,49 +105,80 @@ fn failed(lua: &Lua, text: &str) -> Result<(Value, bool)> {
     Ok((Value::Table(error_table(lua, ["ERR ", text].concat().as_bytes())?), true))
 }
 
-const NO_ARGUMENTS: &str = "Please specify at least one argument for this redis lib call";
-const BAD_ARGUMENT: &str = "Lua redis lib command arguments must be strings or integers";
+/// An error table, as `redis.error_reply` makes it.
+fn error_table(lua: &Lua, text: &[u8]) -> Result<Table> {
+    let table = lua.create_table()?;
+    table.raw_set("err", lua.create_string(text)?)?;
+    Ok(table)
+}
+
+const NO_ARGUMENTS: &str = "ERR Please specify at least one argument for this redis lib call";
+const BAD_ARGUMENT: &str = "ERR Lua redis lib command arguments must be strings or integers";
+
+fn push_number(arguments: &mut Arguments, double: f64) {
+    match exact_i64(double) {
+        Some(integer) => arguments.push(format_i64(&mut [0; INTEGER_TEXT_BYTES_MAX], integer)),
+        None => arguments.push(format_fpconv(&mut [0; DOUBLE_TEXT_BYTES_MAX], double)),
+    }
+}
 
 /// Reads the arguments of a command; the error says what is wrong with them.
-fn read_arguments(values: &[Value], arguments: &mut Arguments) -> std::result::Result<(), &'static str> {
+fn read_stack(stack: &Stack, arguments: &mut Arguments) -> std::result::Result<(), &'static str> {
     arguments.clear();
-    if values.is_empty() {
+    let count = stack.top();
+    if count == 0 {
         return Err(NO_ARGUMENTS);
     }
-    for value in values {
-        match value {
-            Value::String(string) => arguments.push(&string.as_bytes()),
-            Value::Integer(integer) => arguments.push(format_i64(&mut [0; INTEGER_TEXT_BYTES_MAX], *integer)),
-            Value::Number(double) => match exact_i64(*double) {
-                Some(integer) => arguments.push(format_i64(&mut [0; INTEGER_TEXT_BYTES_MAX], integer)),
-                None => arguments.push(format_fpconv(&mut [0; DOUBLE_TEXT_BYTES_MAX], *double)),
-            },
-            _ => return Err(BAD_ARGUMENT),
+    for index in 1..=count {
+        if let Some(bytes) = stack.bytes(index) {
+            arguments.push(bytes);
+        } else if let Some(double) = stack.number(index) {
+            push_number(arguments, double);
+        } else {
+            return Err(BAD_ARGUMENT);
         }
     }
     Ok(())
 }
 
-fn call(shared: &Shared, lua: &Lua, values: &[Value]) -> Result<(Value, bool)> {
+/// What `redis.call` left on the top of the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Called {
+    /// The command's value.
+    Value,
+    /// An error table.
+    Error,
+    /// What ends the script.
+    Stop,
+}
+
+/// `redis.call` and `redis.pcall`: runs the command on the stack.
+pub(super) fn call(stack: &mut Stack, shared: &Shared) -> Called {
     let mut arguments = shared.arguments.borrow_mut();
-    if let Err(text) = read_arguments(values, &mut arguments) {
-        return failed(lua, text);
+    if let Err(text) = read_stack(stack, &mut arguments) {
+        push_error(stack, text.as_bytes(), false);
+        return Called::Error;
     }
     let mut reply = shared.reply.borrow_mut();
     reply.clear();
     let protocol = shared.protocol.get();
     match super::engine::with_host(shared, |host| host.call(&arguments, protocol, &mut reply)) {
-        None => return failed(lua, "redis.call can only be called from a running script"),
-        Some(Err(Stop)) => return Err(shared.stop(Stopped::ByHost)),
+        None if shared.stopped.get().is_none() => {
+            push_error(stack, b"ERR redis.call can only be called from a running script", false);
+            return Called::Error;
+        }
         Some(Ok(())) => {}
+        stopped => {
+            if stopped.is_some() {
+                shared.stopped.set(Some(Stopped::ByHost));
+            }
+            stack.push_bytes(STOPPED.as_bytes());
+            return Called::Stop;
+        }
     }
-    let (value, is_error) =
-        if reply.is_contiguous() { value_of_reply(lua, reply.bytes())? } else { value_of_reply(lua, &reply.to_vec())? };
-    if let (true, Value::Table(table)) = (is_error, &value) {
-        // It was counted when the command failed.
-        table.raw_set("ignore_error_stats_update", true)?;
-    }
-    Ok((value, is_error))
+    let is_error =
+        if reply.is_contiguous() { push_reply(stack, reply.bytes()) } else { push_reply(stack, &reply.to_vec()) };
+    if is_error { Called::Error } else { Called::Value }
 }
 
 fn log(shared: &Shared, lua: &Lua, values: &[Value]) -> Result<(Value, bool)> {
@@ -179,8 +235,17 @@ fn sha1_hex(lua: &Lua, values: &[Value]) -> Result<(Value, bool)> {
 
 fn may_call(shared: &Shared, lua: &Lua, values: &[Value]) -> Result<(Value, bool)> {
     let mut arguments = shared.arguments.borrow_mut();
-    if let Err(text) = read_arguments(values, &mut arguments) {
-        return failed(lua, text);
+    arguments.clear();
+    for value in values {
+        match value {
+            Value::String(string) => arguments.push(&string.as_bytes()),
+            Value::Integer(integer) => push_number(&mut arguments, *integer as f64),
+            Value::Number(double) => push_number(&mut arguments, *double),
+            _ => return failed(lua, BAD_ARGUMENT.trim_start_matches("ERR ")),
+        }
+    }
+    if values.is_empty() {
+        return failed(lua, NO_ARGUMENTS.trim_start_matches("ERR "));
     }
     match super::engine::with_host(shared, |host| host.may_call(&arguments)) {
         Some(Ok(may)) => Ok((Value::Boolean(may), false)),
@@ -231,7 +296,10 @@ fn register(shared: &Shared, lua: &Lua, values: &[Value]) -> Result<(Value, bool
             let Value::Function(callback) = callback else {
                 return failed(lua, "second argument to redis.register_function must be a function");
             };
-            (FunctionFacts { name: name.as_bytes().to_vec(), description: None, flags: ScriptFlags::DECLARED }, callback.clone())
+            (
+                FunctionFacts { name: name.as_bytes().to_vec(), description: None, flags: ScriptFlags::DECLARED },
+                callback.clone(),
+            )
         }
         _ => return failed(lua, "wrong number of arguments to redis.register_function"),
     };
@@ -267,13 +335,17 @@ fn read_named(lua: &Lua, named: &Table) -> Result<std::result::Result<Registered
                 return Ok(Err("description argument given to redis.register_function must be a string"));
             }
             (b"callback", Value::Function(function)) => callback = Some(function),
-            (b"callback", _) => return Ok(Err("callback argument given to redis.register_function must be a function")),
+            (b"callback", _) => {
+                return Ok(Err("callback argument given to redis.register_function must be a function"));
+            }
             (b"flags", Value::Table(names)) => match read_flags(lua, &names)? {
                 Some(read) => flags = read,
                 None => return Ok(Err("unknown flag given")),
             },
             (b"flags", _) => {
-                return Ok(Err("flags argument to redis.register_function must be a table representing function flags"));
+                return Ok(Err(
+                    "flags argument to redis.register_function must be a table representing function flags",
+                ));
             }
             _ => return Ok(Err("unknown argument given to redis.register_function")),
         }
@@ -341,7 +413,9 @@ pub(super) fn native(lua: &Lua, shared: &Rc<Shared>, environment: &Table) -> Res
         let function = lua.create_function(move |lua, values: Variadic<Value>| function(&shared, lua, &values))?;
         table.raw_set(name, function)
     };
-    put(&native, "call", call)?;
+    let (call, pcall) = super::machine::call_functions(lua, shared)?;
+    native.raw_set("call", call)?;
+    native.raw_set("pcall", pcall)?;
     put(&native, "register_function", register)?;
     let raising = lua.create_table()?;
     put(&raising, "log", log)?;
@@ -361,7 +435,12 @@ pub(super) fn native(lua: &Lua, shared: &Rc<Shared>, environment: &Table) -> Res
     native.raw_set("used_kilobytes", lua.create_function(|lua, ()| Ok(lua.used_memory() as f64 / 1024.0))?)?;
     super::random::put(lua, &native)?;
     let environment = environment.clone();
-    let compile = move |lua: &Lua, code: mlua::String| match super::engine::compile(lua, &code.as_bytes(), "@user_script", &environment) {
+    let compile = move |lua: &Lua, code: mlua::String| match super::engine::compile(
+        lua,
+        &code.as_bytes(),
+        "@user_script",
+        &environment,
+    ) {
         Ok(function) => Ok((Some(function), None)),
         Err(text) => Ok((None, Some(lua.create_string(text)?))),
     };

@@ -1,10 +1,9 @@
 //! Values between RESP and Lua, by Redis' rules ("Lua API reference": conversions).
 
-use mlua::{Lua, Result, String as LuaString, Table, Value};
-
 use crate::resp::reply::{Protocol, Reply};
 use crate::stdx::number;
 
+use super::stack::{Kind, Stack};
 use super::text;
 
 /// Nested tables in a script's result. Beyond: an error stands in the reply, as where Lua's stack ends in Redis.
@@ -13,247 +12,219 @@ const RESULT_DEPTH_MAX: usize = 1000;
 /// Nested aggregates in the reply of a command; no command comes near it.
 const REPLY_DEPTH_MAX: usize = 64;
 
-/// The value of a command's reply, and whether it is an error.
-pub(super) fn value_of_reply(lua: &Lua, reply: &[u8]) -> Result<(Value, bool)> {
-    let is_error = reply.first() == Some(&b'-');
-    let mut reader = ReplyReader { lua, bytes: reply, at: 0 };
-    Ok((reader.value(0)?, is_error))
+/// Pushes an error table, as `redis.error_reply` makes it and `redis.pcall` returns it. `counted`: the statistics of errors
+/// have it already.
+pub(super) fn push_error(stack: &mut Stack, text: &[u8], counted: bool) {
+    stack.push_table(0, 2);
+    stack.push_bytes(text);
+    stack.set_field(-2, c"err");
+    if counted {
+        stack.push_boolean(true);
+        stack.set_field(-2, c"ignore_error_stats_update");
+    }
 }
 
-/// An error table, as `redis.error_reply` makes it and `redis.pcall` returns it.
-pub(super) fn error_table(lua: &Lua, text: &[u8]) -> Result<Table> {
-    let table = lua.create_table()?;
-    table.raw_set("err", lua.create_string(text)?)?;
-    Ok(table)
+/// Pushes the value of a command's reply; true: it is an error.
+pub(super) fn push_reply(stack: &mut Stack, reply: &[u8]) -> bool {
+    if let [b'-', rest @ ..] = reply {
+        push_error(stack, rest.strip_suffix(b"\r\n").unwrap_or(rest), true);
+        return true;
+    }
+    ReplyReader { bytes: reply }.push(stack, 0);
+    false
 }
 
+/// Reads replies that were written here: what it does not understand becomes nil.
 struct ReplyReader<'a> {
-    lua: &'a Lua,
     bytes: &'a [u8],
-    at: usize,
-}
-
-fn broken() -> mlua::Error {
-    mlua::Error::runtime("a command's reply is broken")
 }
 
 impl<'a> ReplyReader<'a> {
-    fn line(&mut self) -> Result<&'a [u8]> {
-        let rest = self.bytes.get(self.at..).ok_or_else(broken)?;
-        let end = memchr::memchr(b'\r', rest).ok_or_else(broken)?;
-        self.at += end + 2;
-        Ok(&rest[..end])
+    /// The bytes up to the next end of a line, which is left out.
+    fn line(&mut self) -> &'a [u8] {
+        let end = memchr::memchr(b'\r', self.bytes).unwrap_or(self.bytes.len());
+        self.block(end)
     }
 
-    fn block(&mut self, count: usize) -> Result<&'a [u8]> {
-        let block = self.bytes.get(self.at..self.at + count).ok_or_else(broken)?;
-        self.at += count + 2;
-        Ok(block)
+    /// So many bytes and the end of the line behind them.
+    fn block(&mut self, count: usize) -> &'a [u8] {
+        let (block, rest) = self.bytes.split_at(count.min(self.bytes.len()));
+        self.bytes = rest.get(2..).unwrap_or_default();
+        block
     }
 
-    fn single(&self, name: &str, value: impl mlua::IntoLua) -> Result<Value> {
-        let table = self.lua.create_table_with_capacity(0, 1)?;
-        table.raw_set(name, value)?;
-        Ok(Value::Table(table))
+    fn push_single(&mut self, stack: &mut Stack, name: &std::ffi::CStr, line: &[u8]) {
+        stack.push_table(0, 1);
+        stack.push_bytes(line);
+        stack.set_field(-2, name);
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value> {
-        if depth > REPLY_DEPTH_MAX {
-            return Err(broken());
-        }
-        let lua = self.lua;
-        let line = self.line()?;
-        let (sign, line) = line.split_first().ok_or_else(broken)?;
-        let length = || number::parse_i64(line).ok_or_else(broken);
-        Ok(match sign {
-            b':' => Value::Number(length()? as f64),
-            b'$' => match usize::try_from(length()?) {
-                Ok(count) => Value::String(lua.create_string(self.block(count)?)?),
-                Err(_) => Value::Boolean(false),
-            },
-            b'*' => match usize::try_from(length()?) {
-                Ok(count) => self.array(count, depth)?,
-                Err(_) => Value::Boolean(false),
-            },
-            b'+' => self.single("ok", lua.create_string(line)?)?,
-            b'-' => Value::Table(error_table(lua, line)?),
-            b'_' => Value::Nil,
-            b'#' => Value::Boolean(line == b"t"),
-            b',' => self.single("double", number::parse_double_leniently(line).unwrap_or(f64::NAN))?,
-            b'(' => self.single("big_number", lua.create_string(line)?)?,
-            b'=' => {
-                let block = self.block(usize::try_from(length()?).map_err(|_| broken())?)?;
-                let (format, string) = (block.get(..3).ok_or_else(broken)?, block.get(4..).ok_or_else(broken)?);
-                let table = lua.create_table_with_capacity(0, 2)?;
-                table.raw_set("format", lua.create_string(format)?)?;
-                table.raw_set("string", lua.create_string(string)?)?;
-                self.single("verbatim_string", table)?
+    fn push(&mut self, stack: &mut Stack, depth: usize) {
+        let line = self.line();
+        let Some((sign, line)) = line.split_first().filter(|_| depth <= REPLY_DEPTH_MAX) else {
+            return stack.push_nil();
+        };
+        let number = number::parse_i64(line);
+        let count = number.and_then(|number| usize::try_from(number).ok());
+        match (sign, count) {
+            (b':', _) => stack.push_number(number.unwrap_or(0) as f64),
+            (b'$', Some(count)) => stack.push_bytes(self.block(count)),
+            (b'*', Some(count)) => self.push_array(stack, count, depth),
+            (b'$' | b'*', None) => stack.push_boolean(false),
+            (b'+', _) => self.push_single(stack, c"ok", line),
+            (b'-', _) => push_error(stack, line, false),
+            (b'#', _) => stack.push_boolean(line == b"t"),
+            (b',', _) => {
+                stack.push_table(0, 1);
+                stack.push_number(number::parse_double_leniently(line).unwrap_or(f64::NAN));
+                stack.set_field(-2, c"double");
             }
-            b'%' => self.map(usize::try_from(length()?).map_err(|_| broken())?, depth)?,
-            b'~' => self.set(usize::try_from(length()?).map_err(|_| broken())?, depth)?,
-            b'|' => {
-                for _ in 0..2 * length()? {
-                    self.value(depth + 1)?;
+            (b'(', _) => self.push_single(stack, c"big_number", line),
+            (b'=', Some(count)) => self.push_verbatim(stack, count),
+            (b'%', Some(count)) => self.push_pairs(stack, c"map", count, depth),
+            (b'~', Some(count)) => self.push_pairs(stack, c"set", count, depth),
+            (b'|', Some(count)) => {
+                // Attributes are of no interest; the value is behind them.
+                let top = stack.top();
+                for _ in 0..2 * count {
+                    self.push(stack, depth + 1);
+                    stack.shorten(top);
                 }
-                self.value(depth)?
+                self.push(stack, depth);
             }
-            _ => return Err(broken()),
-        })
+            _ => stack.push_nil(),
+        }
     }
 
-    fn array(&mut self, count: usize, depth: usize) -> Result<Value> {
-        let table = self.lua.create_table_with_capacity(count.min(self.bytes.len()), 0)?;
+    fn push_array(&mut self, stack: &mut Stack, count: usize, depth: usize) {
+        stack.push_table(count.min(self.bytes.len()), 0);
         for index in 1..=count {
-            let value = self.value(depth + 1)?;
-            table.raw_set(index, value)?;
+            self.push(stack, depth + 1);
+            stack.set_item(-2, index as i32);
         }
-        Ok(Value::Table(table))
     }
 
-    fn map(&mut self, count: usize, depth: usize) -> Result<Value> {
-        let table = self.lua.create_table()?;
-        for _ in 0..count {
-            let key = self.value(depth + 1)?;
-            let value = self.value(depth + 1)?;
-            table.raw_set(key, value)?;
-        }
-        self.single("map", table)
+    fn push_verbatim(&mut self, stack: &mut Stack, count: usize) {
+        let block = self.block(count);
+        let (format, string) = block.split_at(block.len().min(3));
+        stack.push_table(0, 1);
+        stack.push_table(0, 2);
+        stack.push_bytes(format);
+        stack.set_field(-2, c"format");
+        stack.push_bytes(string.get(1..).unwrap_or_default());
+        stack.set_field(-2, c"string");
+        stack.set_field(-2, c"verbatim_string");
     }
 
-    fn set(&mut self, count: usize, depth: usize) -> Result<Value> {
-        let table = self.lua.create_table()?;
+    /// A table of keys and values, or of members, each of which is true; within a table, as `name`.
+    fn push_pairs(&mut self, stack: &mut Stack, name: &std::ffi::CStr, count: usize, depth: usize) {
+        stack.push_table(0, 1);
+        stack.push_table(0, count.min(self.bytes.len()));
         for _ in 0..count {
-            let member = self.value(depth + 1)?;
-            table.raw_set(member, true)?;
+            self.push(stack, depth + 1);
+            if name == c"map" {
+                self.push(stack, depth + 1);
+            } else {
+                stack.push_boolean(true);
+            }
+            stack.set_pair(-3);
         }
-        self.single("set", table)
+        stack.set_field(-2, name);
     }
 }
 
-/// Writes what a script returned. `protocol` is the script's own (`redis.setresp`): it decides how booleans are meant.
-pub(super) fn write_result(value: &Value, protocol: Protocol, reply: &mut Reply) {
-    // The tables are read without metamethods, so nothing can fail but memory, and nothing runs.
-    if write(value, protocol, reply, 0).is_err() {
-        reply.null();
+/// Writes the first value on the stack, which a script returned. `protocol` is the script's own (`redis.setresp`): it
+/// decides how booleans are meant. Tables are read without metamethods, so nothing of the script runs.
+pub(super) fn write_result(stack: &mut Stack, protocol: Protocol, reply: &mut Reply) {
+    stack.shorten(1);
+    if stack.top() == 0 {
+        return reply.null();
     }
+    write(stack, protocol, reply, 0);
 }
 
-fn write(value: &Value, protocol: Protocol, reply: &mut Reply, depth: usize) -> Result<()> {
+/// Writes the value on the top.
+fn write(stack: &mut Stack, protocol: Protocol, reply: &mut Reply, depth: usize) {
     if depth > RESULT_DEPTH_MAX {
-        reply.error("ERR reached lua stack limit");
-        return Ok(());
+        return reply.error("ERR reached lua stack limit");
     }
-    match value {
-        Value::String(string) => reply.bulk(&string.as_bytes()),
-        Value::Integer(integer) => reply.integer(*integer),
-        // As C's conversion does on the machines we run on.
-        Value::Number(double) if double.is_nan() || *double >= 9.3e18 => reply.integer(i64::MIN),
-        Value::Number(double) => reply.integer(*double as i64),
-        Value::Boolean(boolean) if protocol == Protocol::Resp3 => reply.boolean(*boolean),
-        Value::Boolean(true) => reply.integer(1),
-        Value::Table(table) => return write_table(table, protocol, reply, depth),
+    let index = stack.top();
+    match stack.kind(index) {
+        Kind::String => reply.bulk(stack.bytes(index).unwrap_or_default()),
+        Kind::Number => match stack.number(index).unwrap_or_default() {
+            // As C's conversion does on the machines we run on.
+            double if double.is_nan() || double >= 9.3e18 => reply.integer(i64::MIN),
+            double => reply.integer(double as i64),
+        },
+        Kind::Boolean if protocol == Protocol::Resp3 => reply.boolean(stack.is_true(index)),
+        Kind::Boolean if stack.is_true(index) => reply.integer(1),
+        Kind::Table => {
+            if !write_named(stack, index, protocol, reply, depth) {
+                stack.shorten(index);
+                write_array(stack, index, protocol, reply, depth);
+            }
+        }
         _ => reply.null(),
     }
-    Ok(())
+    stack.shorten(index);
 }
 
-fn write_table(table: &Table, protocol: Protocol, reply: &mut Reply, depth: usize) -> Result<()> {
-    if let Some(form) = named_form(table)? {
-        return write_named(&form, protocol, reply, depth);
-    }
+fn write_array(stack: &mut Stack, table: i32, protocol: Protocol, reply: &mut Reply, depth: usize) {
     let array = reply.deferred();
     let mut count = 0;
-    loop {
-        let value = table.raw_get::<Value>(count + 1)?;
-        if value.is_nil() {
-            break;
-        }
-        write(&value, protocol, reply, depth + 1)?;
+    while stack.push_item(table, count + 1) != Kind::Nil {
+        write(stack, protocol, reply, depth + 1);
+        stack.shorten(table);
         count += 1;
     }
-    reply.finish_array(array, count);
-    Ok(())
+    reply.finish_array(array, count as usize);
 }
 
-/// What a table with one of the special fields stands for.
-enum Form {
-    Error(Vec<u8>),
-    Status(Vec<u8>),
-    Double(f64),
-    BigNumber(Vec<u8>),
-    Verbatim(LuaString, LuaString),
-    Map(Table),
-    Set(Table),
-}
-
-/// Strings and what Lua takes for one.
-fn line_of(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::String(string) => Some(string.as_bytes().to_vec()),
-        _ => None,
-    }
-}
-
-fn named_form(table: &Table) -> Result<Option<Form>> {
-    if let Some(text) = line_of(&table.raw_get("err")?) {
-        return Ok(Some(Form::Error(text)));
-    }
-    if let Some(text) = line_of(&table.raw_get("ok")?) {
-        return Ok(Some(Form::Status(text)));
-    }
-    match table.raw_get("double")? {
-        Value::Number(double) => return Ok(Some(Form::Double(double))),
-        Value::Integer(integer) => return Ok(Some(Form::Double(integer as f64))),
-        _ => {}
-    }
-    if let Some(text) = line_of(&table.raw_get("big_number")?) {
-        return Ok(Some(Form::BigNumber(text)));
-    }
-    if let Value::Table(verbatim) = table.raw_get("verbatim_string")?
-        && let (Value::String(format), Value::String(string)) =
-            (verbatim.raw_get::<Value>("format")?, verbatim.raw_get::<Value>("string")?)
+/// A table with one of the special fields stands for something else than an array.
+fn write_named(stack: &mut Stack, table: i32, protocol: Protocol, reply: &mut Reply, depth: usize) -> bool {
+    if stack.push_field(table, c"err") == Kind::String {
+        reply.error(text::error_line(stack.bytes(-1).unwrap_or_default()));
+    } else if stack.push_field(table, c"ok") == Kind::String {
+        reply.simple(&String::from_utf8_lossy(stack.bytes(-1).unwrap_or_default()));
+    } else if stack.push_field(table, c"double") == Kind::Number {
+        reply.double(stack.number(-1).unwrap_or_default());
+    } else if stack.push_field(table, c"big_number") == Kind::String {
+        let digits = String::from_utf8_lossy(stack.bytes(-1).unwrap_or_default());
+        reply.big_number(&digits.replace(['\r', '\n'], " "));
+    } else if stack.push_field(table, c"verbatim_string") == Kind::Table
+        && stack.push_field(table + 5, c"format") == Kind::String
+        && stack.push_field(table + 5, c"string") == Kind::String
     {
-        return Ok(Some(Form::Verbatim(format, string)));
+        let format = String::from_utf8_lossy(stack.bytes(-2).unwrap_or_default());
+        reply.verbatim(&format, stack.bytes(-1).unwrap_or_default());
+    } else if stack.push_field(table, c"map") == Kind::Table {
+        let deferred = reply.deferred();
+        let count = write_items(stack, protocol, reply, (depth, true));
+        reply.finish_map(deferred, count);
+    } else if stack.push_field(table, c"set") == Kind::Table {
+        let deferred = reply.deferred();
+        let count = write_items(stack, protocol, reply, (depth, false));
+        reply.finish_set(deferred, count);
+    } else {
+        return false;
     }
-    if let Value::Table(map) = table.raw_get("map")? {
-        return Ok(Some(Form::Map(map)));
-    }
-    if let Value::Table(set) = table.raw_get("set")? {
-        return Ok(Some(Form::Set(set)));
-    }
-    Ok(None)
+    true
 }
 
-fn write_named(form: &Form, protocol: Protocol, reply: &mut Reply, depth: usize) -> Result<()> {
-    match form {
-        Form::Error(error) => reply.error(text::error_line(error)),
-        Form::Status(status) => reply.simple(&String::from_utf8_lossy(status)),
-        Form::Double(double) => reply.double(*double),
-        Form::BigNumber(digits) => {
-            reply.big_number(&String::from_utf8_lossy(digits).replace(['\r', '\n'], " "));
+/// Writes the keys of the table on the top, with their values if so asked, and says how many there are.
+fn write_items(stack: &mut Stack, protocol: Protocol, reply: &mut Reply, (depth, with_values): (usize, bool)) -> usize {
+    let table = stack.top();
+    let mut count = 0;
+    stack.push_nil();
+    while stack.next(table) {
+        count += 1;
+        stack.push_copy(-2);
+        write(stack, protocol, reply, depth + 1);
+        stack.shorten(table + 2);
+        if with_values {
+            write(stack, protocol, reply, depth + 1);
         }
-        Form::Verbatim(format, string) => {
-            reply.verbatim(&String::from_utf8_lossy(&format.as_bytes()), &string.as_bytes());
-        }
-        Form::Map(map) => {
-            let deferred = reply.deferred();
-            let mut count = 0;
-            map.for_each(|key: Value, value: Value| {
-                count += 1;
-                write(&key, protocol, reply, depth + 1)?;
-                write(&value, protocol, reply, depth + 1)
-            })?;
-            reply.finish_map(deferred, count);
-        }
-        Form::Set(set) => {
-            let deferred = reply.deferred();
-            let mut count = 0;
-            set.for_each(|member: Value, _: Value| {
-                count += 1;
-                write(&member, protocol, reply, depth + 1)
-            })?;
-            reply.finish_set(deferred, count);
-        }
+        stack.shorten(table + 1);
     }
-    Ok(())
+    count
 }

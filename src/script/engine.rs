@@ -3,24 +3,37 @@
 //! `unsafe`: the host is reached through a pointer from functions that the interpreter owns, and so live longer than any
 //! host; the pointer is set only while `Engine::step` runs, which borrows the host for that time.
 
-use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use mlua::{ChunkMode, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value, VmState};
+use mlua::{ChunkMode, Function, Lua, LuaOptions, StdLib, Table, Value};
 
 use crate::resp::reply::{Protocol, Reply};
-use crate::stdx::limits::{SCRIPT_INTERRUPTS_PER_POLL, SCRIPT_MEMORY_BYTES_MAX};
+use crate::stdx::limits::SCRIPT_MEMORY_BYTES_MAX;
 
+use super::Host;
 use super::api::{self, Loading, Shared, Stopped, message_of};
 use super::convert;
+use super::machine::{Kept, Machine, Outcome, Place};
 use super::shared::Function as FunctionFacts;
-use super::Host;
 
 /// Functions of Lua that scripts see as they are.
 const BUILTINS: [&str; 14] = [
-    "assert", "error", "getmetatable", "ipairs", "next", "pairs", "rawequal", "rawget", "rawset", "select", "setmetatable",
-    "tonumber", "type", "unpack",
+    "assert",
+    "error",
+    "getmetatable",
+    "ipairs",
+    "next",
+    "pairs",
+    "rawequal",
+    "rawget",
+    "rawset",
+    "select",
+    "setmetatable",
+    "tonumber",
+    "type",
+    "unpack",
 ];
 
 /// How a script, or a slice of it, ended.
@@ -38,28 +51,28 @@ pub enum Ended {
 
 /// A script that was compiled.
 #[derive(Clone, Debug)]
-pub struct Script(Function);
+pub struct Script(Rc<Kept>);
 
 /// See the file's head.
 pub struct Engine {
-    lua: Lua,
-    shared: Rc<Shared>,
     environment: Table,
     /// KEYS and ARGV, used again and again.
-    keys: Table,
-    values: Table,
+    keys: Kept,
+    values: Kept,
     /// These are the script's globals now.
-    has_usual: Cell<bool>,
+    has_arguments: bool,
     /// What libraries see: nothing of its own, but for one table while they are loaded and for another when they run.
     library_environment: Table,
     library_view: Table,
     loading_environment: Table,
-    /// Runs a function so that its error becomes a table.
-    runner: Function,
-    /// The thread of the last script, for the next one.
-    thread: Option<Thread>,
+    /// Says what an error is that ended a script.
+    finish: Function,
+    machine: Machine,
     /// The script that stands still: what its errors call it.
     standing: Option<Vec<u8>>,
+    lua: Lua,
+    /// Dropped last: the interpreter knows its address.
+    shared: Rc<Shared>,
 }
 
 /// Calls the host of the running script; none when no script runs.
@@ -68,9 +81,18 @@ pub(super) fn with_host<T>(shared: &Shared, call: impl FnOnce(&mut dyn Host) -> 
     let mut pointer = shared.host.take()?;
     // SAFETY: `Engine::step` put the pointer there and takes it back before its borrow of the host ends; it was taken out
     // of the cell just now, so this is the only reference made from it.
-    let result = call(unsafe { pointer.as_mut() });
+    let host = unsafe { pointer.as_mut() };
+    // A panic must not pass through the interpreter.
+    let result = catch_unwind(AssertUnwindSafe(|| call(host)));
     shared.host.set(Some(pointer));
-    Some(result)
+    match result {
+        Ok(result) => Some(result),
+        Err(panic) => {
+            shared.panic.set(Some(panic));
+            shared.stopped.set(Some(Stopped::ByHost));
+            None
+        }
+    }
 }
 
 /// Compiles text; the error is Lua's message.
@@ -135,7 +157,7 @@ impl Engine {
         loading_environment.raw_set("redis", api::loading_table(&lua)?)?;
         loading_environment.raw_set("server", loading_environment.raw_get::<Table>("redis")?)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=prelude").set_mode(ChunkMode::Text);
-        let runner: Function = prelude.call((native, &environment, &loading_environment))?;
+        let (finish, set_main): (Function, Function) = prelude.call((native, &environment, &loading_environment))?;
         close(&environment)?;
         close(&loading_environment)?;
         let (library_environment, library_view) = (lua.create_table()?, lua.create_table()?);
@@ -144,54 +166,38 @@ impl Engine {
         library_environment.set_metatable(Some(library_view.clone()))?;
         close(&library_environment)?;
         lua.sandbox(true)?;
-        Engine::interrupt(&lua, &shared);
-        let (keys, values) = (lua.create_table()?, lua.create_table()?);
+        let machine = Machine::new(&lua, &shared)?;
+        set_main.call::<()>(machine.thread())?;
+        shared.thread.set(machine.address());
+        let (keys, values) = (Kept::table(&lua, &lua.create_table()?)?, Kept::table(&lua, &lua.create_table()?)?);
         Ok(Engine {
+            environment,
             keys,
             values,
-            has_usual: Cell::new(false),
-            lua,
-            shared,
-            environment,
+            has_arguments: false,
             library_environment,
             library_view,
             loading_environment,
-            runner,
-            thread: None,
+            finish,
+            machine,
             standing: None,
+            lua,
+            shared,
         })
-    }
-
-    fn interrupt(lua: &Lua, shared: &Rc<Shared>) {
-        let shared = shared.clone();
-        lua.set_interrupt(move |lua| {
-            if shared.stopped.get().is_some() {
-                return Err(mlua::Error::runtime("the script ends"));
-            }
-            // Not as a limit of the interpreter: with one, `mlua` protects each of its calls, which costs a third.
-            if lua.used_memory() > SCRIPT_MEMORY_BYTES_MAX {
-                return Err(mlua::Error::runtime("not enough memory"));
-            }
-            let ticks = shared.ticks.get() + 1;
-            if ticks < SCRIPT_INTERRUPTS_PER_POLL {
-                shared.ticks.set(ticks);
-                return Ok(VmState::Continue);
-            }
-            shared.ticks.set(0);
-            // A coroutine of the script's own would yield to the script.
-            let stands = shared.poll()? && lua.current_thread().to_pointer() == shared.thread.get();
-            Ok(if stands { VmState::Yield } else { VmState::Continue })
-        });
     }
 
     /// Bytes of memory the interpreter takes.
     pub fn memory_bytes(&self) -> usize {
-        self.lua.used_memory()
+        self.machine.memory_bytes()
     }
 
     /// Compiles a script without its first line; the error is Lua's message.
     pub fn compile(&self, code: &[u8]) -> Result<Script, String> {
-        compile(&self.lua, code, "@user_script", &self.environment).map(Script)
+        self.keep(compile(&self.lua, code, "@user_script", &self.environment)?)
+    }
+
+    fn keep(&self, function: Function) -> Result<Script, String> {
+        Kept::function(&self.lua, function).map(|kept| Script(Rc::new(kept))).map_err(|error| message_of(&error))
     }
 
     /// Runs a script: `keys` and `values` are its KEYS and ARGV. `name` is what its errors call it.
@@ -202,19 +208,12 @@ impl Engine {
         (keys, values): (&[&[u8]], &[&[u8]]),
         reply: &mut Reply,
     ) -> Ended {
-        let arguments = || -> mlua::Result<MultiValue> {
-            if self.refill(&self.keys, keys)? && self.refill(&self.values, values)? {
-                self.set_globals(Value::Table(self.keys.clone()), Value::Table(self.values.clone()), true)?;
-            } else {
-                let (keys, values) = (self.array(keys)?, self.array(values)?);
-                self.set_globals(Value::Table(keys), Value::Table(values), false)?;
-            }
-            Ok(MultiValue::from_iter([Value::Function(script.0.clone())]))
-        };
-        match arguments() {
-            Ok(arguments) => self.begin(host, name, arguments, reply),
-            Err(error) => Ended::Failed(["ERR ", &message_of(&error)].concat().into_bytes(), false),
+        self.prepare();
+        if let Err(error) = self.set_arguments(keys, values) {
+            return failed(&error);
         }
+        self.machine.push_kept(&script.0);
+        self.step(host, name, 0, reply)
     }
 
     /// As `run_script`, for a function of a library, which gets keys and values as its arguments.
@@ -225,122 +224,118 @@ impl Engine {
         (keys, values): (&[&[u8]], &[&[u8]]),
         reply: &mut Reply,
     ) -> Ended {
-        let arguments = || -> mlua::Result<MultiValue> {
-            self.set_globals(Value::Nil, Value::Nil, false)?;
-            let (keys, values) = (self.array(keys)?, self.array(values)?);
-            Ok(MultiValue::from_iter([Value::Function(function.0.clone()), Value::Table(keys), Value::Table(values)]))
-        };
-        match arguments() {
-            Ok(arguments) => self.begin(host, name, arguments, reply),
-            Err(error) => Ended::Failed(["ERR ", &message_of(&error)].concat().into_bytes(), false),
+        self.prepare();
+        if self.has_arguments {
+            self.has_arguments = false;
+            if let Err(error) = self.set_globals(Value::Nil, Value::Nil) {
+                return failed(&error);
+            }
         }
+        self.machine.push_kept(&function.0);
+        self.machine.push_list(keys);
+        self.machine.push_list(values);
+        self.step(host, name, 2, reply)
     }
 
-    /// Puts other items into the table of KEYS or ARGV of the last script, of which nothing can be left but the table. False
-    /// when the script did more to it than change items (`setmetatable`, `table.freeze`).
-    fn refill(&self, table: &Table, items: &[&[u8]]) -> mlua::Result<bool> {
-        if table.has_metatable() || table.is_readonly() {
-            return Ok(false);
-        }
-        table.clear()?;
-        for (index, item) in items.iter().enumerate() {
-            table.raw_set(index + 1, self.lua.create_string(item)?)?;
-        }
-        Ok(true)
-    }
-
-    /// KEYS and ARGV, which nobody else may change or see. `usual`: the tables that are used again.
-    fn set_globals(&self, keys: Value, values: Value, usual: bool) -> mlua::Result<()> {
-        if usual && self.has_usual.replace(usual) {
+    /// Puts other items into the tables of KEYS and ARGV, of which nothing can be left from the last script but the tables
+    /// themselves. If that did more to one than change items (`setmetatable`, `table.freeze`), there are new ones.
+    fn set_arguments(&mut self, keys: &[&[u8]], values: &[&[u8]]) -> mlua::Result<()> {
+        let filled = self.machine.refill(&self.keys, keys) && self.machine.refill(&self.values, values);
+        if filled && self.has_arguments {
             return Ok(());
         }
-        self.has_usual.set(usual);
+        self.renew_arguments()?;
+        self.machine.refill(&self.keys, keys);
+        self.machine.refill(&self.values, values);
+        Ok(())
+    }
+
+    /// New tables of KEYS and ARGV, which nobody else has seen.
+    fn renew_arguments(&mut self) -> mlua::Result<()> {
+        let (keys, values) = (self.lua.create_table()?, self.lua.create_table()?);
+        self.keys = Kept::table(&self.lua, &keys)?;
+        self.values = Kept::table(&self.lua, &values)?;
+        self.set_globals(Value::Table(keys), Value::Table(values))?;
+        self.has_arguments = true;
+        Ok(())
+    }
+
+    fn set_globals(&self, keys: Value, values: Value) -> mlua::Result<()> {
         self.environment.set_readonly(false);
         let set = self.environment.raw_set("KEYS", keys).and_then(|()| self.environment.raw_set("ARGV", values));
         self.environment.set_readonly(true);
         set
     }
 
-    fn array(&self, items: &[&[u8]]) -> mlua::Result<Table> {
-        let table = self.lua.create_table_with_capacity(items.len(), 0)?;
-        for (index, item) in items.iter().enumerate() {
-            table.raw_set(index + 1, self.lua.create_string(item)?)?;
-        }
-        Ok(table)
-    }
-
-    fn begin(&mut self, host: &mut dyn Host, name: &[u8], arguments: MultiValue, reply: &mut Reply) -> Ended {
+    /// Before each run.
+    fn prepare(&mut self) {
         debug_assert!(self.standing.is_none(), "one script runs at a time");
         self.shared.stopped.set(None);
         self.shared.protocol.set(Protocol::Resp2);
-        let reset = self.thread.take().filter(|thread| thread.reset(self.runner.clone()).is_ok());
-        if self.lua.used_memory() > SCRIPT_MEMORY_BYTES_MAX / 2 {
-            // What the scripts before left behind is not this one's.
+        self.machine.reset();
+        if self.machine.memory_bytes() > SCRIPT_MEMORY_BYTES_MAX / 2 {
+            // What the scripts before left behind is not this one's; their tables of arguments may be large ones.
+            self.has_arguments = false;
             self.lua.gc_collect().ok();
-        }
-        let thread = match reset {
-            Some(thread) => Ok(thread),
-            None => self.lua.create_thread(self.runner.clone()),
-        };
-        match thread {
-            Ok(thread) => self.step(host, thread, name, arguments, reply),
-            Err(error) => Ended::Failed(["ERR ", &message_of(&error)].concat().into_bytes(), false),
         }
     }
 
     /// Goes on with the script that stands still.
     pub fn resume(&mut self, host: &mut dyn Host, reply: &mut Reply) -> Ended {
-        match (self.standing.take(), self.thread.take()) {
-            (Some(name), Some(thread)) => self.step(host, thread, &name, MultiValue::new(), reply),
-            _ => Ended::Failed(b"ERR no script stands still".to_vec(), false),
+        match self.standing.take() {
+            Some(name) => self.step(host, &name, 0, reply),
+            None => Ended::Failed(b"ERR no script stands still".to_vec(), false),
         }
     }
 
-    fn step(&mut self, host: &mut dyn Host, thread: Thread, name: &[u8], arguments: MultiValue, reply: &mut Reply) -> Ended {
+    fn step(&mut self, host: &mut dyn Host, name: &[u8], arguments: i32, reply: &mut Reply) -> Ended {
         // SAFETY: only the lifetime changes, to one that the cell can name. The pointer is taken out of the cell below,
-        // while this borrow of the host still lasts.
+        // while this borrow of the host still lasts; nothing between panics.
         let pointer = unsafe { std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(NonNull::from(host)) };
         self.shared.host.set(Some(pointer));
-        self.shared.thread.set(thread.to_pointer());
-        let result = thread.resume::<MultiValue>(arguments);
+        let outcome = self.machine.resume(arguments);
         self.shared.host.set(None);
-        let is_standing = thread.status() == ThreadStatus::Resumable;
-        self.thread = Some(thread);
-        if is_standing {
-            self.standing = Some(name.to_vec());
-            return Ended::Standing;
+        if let Some(panic) = self.shared.panic.take() {
+            resume_unwind(panic);
         }
-        let ended = match result {
-            Ok(values) => self.ended(&values, name, reply),
-            Err(error) => match self.shared.stopped.get() {
-                Some(stopped) => ended_by(stopped, None, name),
-                None => Ended::Failed(["ERR ", &message_of(&error)].concat().into_bytes(), false),
-            },
-        };
-        self.shared.stopped.set(None);
-        ended
+        match (outcome, self.shared.stopped.take()) {
+            (Outcome::Yielded, _) => {
+                self.standing = Some(name.to_vec());
+                Ended::Standing
+            }
+            (_, Some(Stopped::ByHost)) => Ended::Stopped,
+            (_, Some(Stopped::Killed(why))) => {
+                let place = self
+                    .machine
+                    .place()
+                    .map_or_else(|| [b" script: ", name, b"."].concat(), |place| place_text(&place, name));
+                Ended::Failed([b"ERR ", why.as_bytes(), &place[..]].concat(), false)
+            }
+            (Outcome::Finished, None) => {
+                convert::write_result(&mut self.machine.stack(), self.shared.protocol.get(), reply);
+                Ended::Done
+            }
+            (Outcome::Failed, None) => self.failure(name),
+        }
     }
 
-    /// What the runner returned: success and a value, or failure and a table about it.
-    fn ended(&self, values: &MultiValue, name: &[u8], reply: &mut Reply) -> Ended {
-        let value = values.get(1).unwrap_or(&Value::Nil);
-        if let (Some(Value::Boolean(true)), None) = (values.front(), self.shared.stopped.get()) {
-            convert::write_result(value, self.shared.protocol.get(), reply);
-            return Ended::Done;
-        }
-        let table = value.as_table();
-        let field = |field: &str| table.and_then(|table| table.raw_get::<Option<mlua::String>>(field).ok().flatten());
-        let place = field("source").zip(field("line")).map(|(source, line)| {
-            [&b" script: "[..], name, b", on ", &source.as_bytes(), b":", &line.as_bytes(), b"."].concat()
+    /// What the error says that ended a script.
+    fn failure(&mut self, name: &[u8]) -> Ended {
+        let place = self.machine.place();
+        let (source, line) = match &place {
+            Some(place) => (Some(String::from_utf8_lossy(&place.source[1..]).into_owned()), Some(place.line)),
+            None => (None, None),
+        };
+        let described = self.machine.take_error().and_then(|error| {
+            let (text, counted): (Value, Value) = self.finish.call((error, source, line))?;
+            let text = self.lua.coerce_string(text)?.map(|text| text.as_bytes().to_vec());
+            Ok((text, counted == Value::Boolean(true)))
         });
-        match self.shared.stopped.get() {
-            Some(stopped) => ended_by(stopped, place, name),
-            None => {
-                let text = field("err").map_or(b"ERR execution failure".to_vec(), |text| text.as_bytes().to_vec());
-                let counted = table.and_then(|table| table.raw_get::<Option<bool>>("counted").ok().flatten());
-                Ended::Failed([text, place.unwrap_or_default()].concat(), counted == Some(true))
-            }
-        }
+        let (text, counted) = match described {
+            Ok((text, counted)) => (text.unwrap_or_else(|| b"ERR execution failure".to_vec()), counted),
+            Err(error) => (["ERR ", &message_of(&error)].concat().into_bytes(), false),
+        };
+        Ended::Failed([text, place.map(|place| place_text(&place, name)).unwrap_or_default()].concat(), counted)
     }
 
     /// What libraries see from now on.
@@ -358,8 +353,10 @@ impl Engine {
         self.view(&self.loading_environment)?;
         *self.shared.loading.borrow_mut() = Some(Loading::default());
         let mut reply = Reply::new(Protocol::Resp2);
-        let arguments = MultiValue::from_iter([Value::Function(function)]);
-        let mut ended = self.begin(host, b"", arguments, &mut reply);
+        let function = self.keep(function).map_err(|error| ["ERR ", &error].concat().into_bytes())?;
+        self.prepare();
+        self.machine.push_kept(&function.0);
+        let mut ended = self.step(host, b"", 0, &mut reply);
         while ended == Ended::Standing {
             ended = self.resume(host, &mut reply);
         }
@@ -373,18 +370,19 @@ impl Engine {
         if loading.functions.is_empty() {
             return Err(b"ERR No functions registered".to_vec());
         }
-        Ok(loading.functions.into_iter().map(|(facts, function)| (facts, Script(function))).collect())
+        let keep = |(facts, function)| Ok((facts, self.keep(function)?));
+        let functions: Result<_, String> = loading.functions.into_iter().map(keep).collect();
+        functions.map_err(|error| ["ERR ", &error].concat().into_bytes())
     }
 }
 
-fn ended_by(stopped: Stopped, place: Option<Vec<u8>>, name: &[u8]) -> Ended {
-    match stopped {
-        Stopped::ByHost => Ended::Stopped,
-        Stopped::Killed(why) => {
-            let place = place.unwrap_or_else(|| [b" script: ", name, b"."].concat());
-            Ended::Failed([b"ERR ", why.as_bytes(), &place[..]].concat(), false)
-        }
-    }
+/// Where an error was raised, as it stands behind its text.
+fn place_text(place: &Place, name: &[u8]) -> Vec<u8> {
+    [b" script: ", name, b", on ", place.source, b":", place.line.to_string().as_bytes(), b"."].concat()
+}
+
+fn failed(error: &mlua::Error) -> Ended {
+    Ended::Failed(["ERR ", &message_of(error)].concat().into_bytes(), false)
 }
 
 #[cfg(test)]

@@ -26,12 +26,14 @@ mod bits;
 mod cjson;
 mod cmsgpack;
 mod convert;
+mod machine;
 mod native;
 mod random;
 pub mod engine;
 pub mod scripting;
 pub mod shared;
 pub mod source;
+mod stack;
 mod structs;
 mod text;
 

@@ -1,5 +1,5 @@
 -- Runs once per interpreter, before it is closed to changes. Gets the functions written in Rust (native), and a table to
--- fill with what scripts see (env); returns the function that runs a script.
+-- fill with what scripts see (env); returns the functions that the engine calls itself.
 local native, env, load_env = ...
 local xpcall, error, type, tostring, rawget, setmetatable, info = xpcall, error, type, tostring, rawget, setmetatable, debug.info
 local select, log = select, math.log
@@ -20,11 +20,11 @@ local function place()
 end
 
 -- An error as scripts may see it: what was raised in Rust becomes text, with its place as Lua's own errors have it.
-local function shown(e)
+local function shown(e, source, line)
   local kind = type(e)
   if kind == "userdata" then
     local text = native.text_of(e)
-    local source, line = place()
+    if not source then source, line = place() end
     return source and source .. ":" .. line .. ": " .. text or text
   end
   if kind == "string" and has_other_words(e) then return native.as_lua51(e) end
@@ -96,8 +96,7 @@ local function raising(f)
   end
 end
 local redis = env.redis
-redis.call = raising(native.call)
-redis.pcall = function(...) return (native.call(...)) end
+redis.call, redis.pcall = native.call, native.pcall
 for name, f in pairs(native.raising) do redis[name] = raising(f) end
 load_env.redis.register_function = raising(native.register_function)
 load_env.redis.log = redis.log
@@ -158,17 +157,12 @@ end
 protect(env)
 protect(load_env)
 
--- What ends a script becomes a table with the error, and where it was raised.
-local function finish(e)
-  local source, line = place()
-  if native.is_stopped() then return { source = source and "@" .. source, line = line } end
-  if type(e) == "userdata" then e = shown(e) end
+-- What ended a script, for the engine: the text of its error, and whether that was counted. The place is where it stands.
+local function finish(e, source, line)
+  if type(e) == "userdata" then e = shown(e, source, line) end
   if type(e) == "string" and has_other_words(e) then e = native.as_lua51(e) end
   if type(e) ~= "table" then e = { err = "ERR " .. tostring(e) } end
-  return { err = rawget(e, "err"), counted = rawget(e, "ignore_error_stats_update"), source = source and "@" .. source, line = line }
+  return rawget(e, "err"), rawget(e, "ignore_error_stats_update")
 end
 
-return function(f, ...)
-  main = running()
-  return xpcall(f, finish, ...)
-end
+return finish, function(co) main = co end

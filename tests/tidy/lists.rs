@@ -73,6 +73,8 @@ const UNSAFE_FILES: &[&str] = &[
     "src/keyspace/free.rs",
     "src/keyspace/snapshot.rs",
     "src/script/engine.rs",
+    "src/script/machine.rs",
+    "src/script/stack.rs",
     "src/value/member_table.rs",
     "src/value/member_table_tests.rs",
     "src/value/sorted_set/large.rs",
