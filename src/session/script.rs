@@ -61,6 +61,9 @@ pub(super) struct Standing {
     said_slow: bool,
 }
 
+/// Keys and further arguments of a script.
+type Arguments<'a> = (&'a [&'a [u8]], &'a [&'a [u8]]);
+
 /// How one slice of a script ended.
 enum Slice {
     Ended,
@@ -211,7 +214,7 @@ impl Core {
         mut session: Option<&mut Session>,
         run: &mut ScriptRun,
         caller: &Caller,
-        start: Option<(&[&[u8]], &[&[u8]])>,
+        start: Option<Arguments<'_>>,
         slice_ms: u64,
     ) -> Slice {
         let mut nobody = None;
