@@ -31,6 +31,7 @@
 //! | 5 | `command` rows and handlers, one file per family |
 //! | 4 | `persist` what is kept and sent: RDB, the log |
 //! | 3 | `keyspace` tables, entries, expiry, the write guard; `client` what is known of a client; `pubsub` who listens to which channels; `remote` a client of other servers |
+//! | 3 | `acl` users and what they may do |
 //! | 2 | `resp` the wire; `value` the data types; `runtime` threads, atomics, rings, sockets, the clock |
 //! | 1 | `config` one row per parameter; `stats` counters |
 //! | 0 | `stdx` limits, numbers, globs, quoting |
@@ -53,6 +54,8 @@ pub mod stats;
 pub mod resp;
 pub mod runtime;
 pub mod value;
+
+pub mod acl;
 
 pub mod client;
 pub mod keyspace;

@@ -2,7 +2,13 @@
 //!
 //! Only the core that owns the client's socket changes it.
 
+use std::sync::{Arc, LazyLock};
+
+use crate::acl::User;
 use crate::resp::reply::Protocol;
+
+/// Who clients are before anybody says who they are, in tests and inside the server.
+static UNRESTRICTED: LazyLock<Arc<User>> = LazyLock::new(|| Arc::new(User::unrestricted()));
 
 /// Clients are numbered from 1 over the whole server, never reused.
 pub type ClientId = u64;
@@ -74,8 +80,12 @@ pub struct Client {
     pub protocol: Protocol,
     /// The selected database.
     pub database: u32,
-    /// Has given the password, or none is needed.
+    /// Has authenticated, or need not.
     pub authenticated: bool,
+    /// Its user.
+    user: Arc<User>,
+    /// The user may not do everything. Looked at before every command, so that the user need not be.
+    restricted: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
     /// CLIENT NO-EVICT.
@@ -113,6 +123,8 @@ impl Client {
             protocol: Protocol::Resp2,
             database: 0,
             authenticated: false,
+            user: UNRESTRICTED.clone(),
+            restricted: false,
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
@@ -126,6 +138,36 @@ impl Client {
         }
     }
 
+    /// Its user.
+    pub fn user(&self) -> &Arc<User> {
+        &self.user
+    }
+
+    /// Its requests must be looked at before they run.
+    #[inline]
+    pub fn is_restricted(&self) -> bool {
+        self.restricted
+    }
+
+    /// It is this user now, or its user has changed.
+    pub fn set_user(&mut self, user: Arc<User>) {
+        self.restricted = !user.is_unrestricted();
+        self.user = user;
+    }
+
+    /// It is the default user, as every new connection: authenticated if that takes no password.
+    pub fn set_default_user(&mut self, user: Arc<User>) {
+        self.authenticated = user.needs_no_password();
+        self.set_user(user);
+    }
+
+    /// It must authenticate before it may do anything else. Who has not is the default user; one that connected while a
+    /// password was needed may go on when none is any more.
+    #[inline]
+    pub fn must_authenticate(&self) -> bool {
+        !self.authenticated && !self.user.needs_no_password()
+    }
+
     /// Connected from this machine: through the unix socket or a loopback address.
     pub fn is_local(&self) -> bool {
         self.unix_socket || self.address.starts_with("127.") || self.address.starts_with("[::1]:")
@@ -137,11 +179,11 @@ impl Client {
     }
 
     /// RESET: as if it had just connected, but for its identity and statistics.
-    pub fn reset(&mut self, authenticated: bool, protocol: Protocol) {
+    pub fn reset(&mut self, default_user: Arc<User>, protocol: Protocol) {
         self.name = None;
         self.protocol = protocol;
         self.database = 0;
-        self.authenticated = authenticated;
+        self.set_default_user(default_user);
         self.reply_mode = ReplyMode::On;
         self.no_evict = false;
         self.no_touch = false;

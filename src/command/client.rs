@@ -5,7 +5,7 @@ use crate::client::{ClientKind, ReplyMode};
 use crate::stdx::number;
 
 use super::args::Args;
-use super::connection::{BAD_NAME, DEFAULT_USER, is_printable_word, set_name};
+use super::connection::{BAD_NAME, is_printable_word, set_name};
 use super::context::SessionContext;
 use super::error::CommandError;
 use super::help::reply_help;
@@ -299,13 +299,13 @@ fn kill(context: &mut SessionContext<'_>) -> Result<ControlRequest, CommandError
         if at + 1 >= args.len() {
             return Err(CommandError::Syntax);
         }
-        add_filter(&mut filter, &args, at, context.client.id)?;
+        add_filter(&mut filter, &args, at, context)?;
     }
     Ok(ControlRequest::ClientKill { filter, old_form: false })
 }
 
 /// Reads the filter at `at` and its value.
-fn add_filter(filter: &mut ClientFilter, args: &Args<'_>, at: usize, own_id: u64) -> Result<(), CommandError> {
+fn add_filter(filter: &mut ClientFilter, args: &Args<'_>, at: usize, context: &SessionContext<'_>) -> Result<(), CommandError> {
     let value = args.get(at + 1);
     let text = || String::from_utf8_lossy(value).into_owned();
     if args.is(at, b"id") {
@@ -326,13 +326,13 @@ fn add_filter(filter: &mut ClientFilter, args: &Args<'_>, at: usize, own_id: u64
     } else if args.is(at, b"laddr") {
         filter.local_address = Some(text());
     } else if args.is(at, b"user") {
-        if value != DEFAULT_USER {
+        if context.users.find(value).is_none() {
             return Err(CommandError::quoting("ERR No such user '", value, "'"));
         }
         filter.user = Some(value.to_vec());
     } else if args.is(at, b"skipme") {
         filter.skip = if args.is(at + 1, b"yes") {
-            Some(own_id)
+            Some(context.client.id)
         } else if args.is(at + 1, b"no") {
             None
         } else {

@@ -1,8 +1,7 @@
 //! The connection family: who a client is and how it speaks. CLIENT has a file of its own.
 
-use std::hint::black_box;
-use std::sync::atomic::Ordering;
-
+use crate::acl::log::{Denied, Place, Reason};
+use crate::acl::user::DEFAULT_USER;
 use crate::client::Client;
 use crate::config::Config;
 use crate::resp::reply::Protocol;
@@ -13,9 +12,6 @@ use super::context::SessionContext;
 use super::error::CommandError;
 use super::request::ControlRequest;
 use super::spec::{Categories, Command, Flags, Run};
-
-/// The only user there is.
-pub const DEFAULT_USER: &[u8] = b"default";
 
 /// Commands a client needs before it has authenticated.
 const GREETING: Flags =
@@ -107,16 +103,6 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-/// Whether this client must authenticate before it may run commands. One that connected while a password was needed may
-/// go on when the password has been taken away; one that connected without stays in when a password is set.
-pub fn must_authenticate(client: &Client, config: &Config) -> bool {
-    !client.authenticated && !password(config).is_empty()
-}
-
-fn password(config: &Config) -> &[u8] {
-    config.get_bytes(crate::param!("requirepass"))
-}
-
 /// Checks what CLIENT LIST prints with blanks between the fields: names and versions must be one printable word.
 pub fn is_printable_word(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_graphic)
@@ -172,7 +158,7 @@ pub fn first_protocol(config: &Config) -> Protocol {
 
 fn reset(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     let protocol = first_protocol(context.config);
-    context.client.reset(password(context.config).is_empty(), protocol);
+    context.client.reset(context.users.default_user(), protocol);
     context.reply.protocol = protocol;
     context.reply.simple("RESET");
     Ok(())
@@ -196,7 +182,7 @@ fn select(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
 fn auth(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     let args = context.args;
     match args.len() {
-        2 if password(context.config).is_empty() => {
+        2 if context.users.default_user().no_password => {
             return Err(CommandError::Text(
                 "ERR AUTH <password> called without any password configured for the default user. \
                  Are you sure your configuration is correct?",
@@ -212,23 +198,15 @@ fn auth(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
 
 /// Lets the client in, or tells it WRONGPASS and leaves it as it was.
 fn authenticate(context: &mut SessionContext<'_>, user: &[u8], given: &[u8]) -> Result<(), CommandError> {
-    let secret = password(context.config);
-    if user == DEFAULT_USER && (secret.is_empty() || is_same_secret(given, secret)) {
+    if let Some(user) = context.users.authenticate(user, given) {
         context.client.authenticated = true;
+        context.client.set_user(user);
         return Ok(());
     }
-    context.server.auth_failures.fetch_add(1, Ordering::Relaxed);
+    // Where that was, the session knows.
+    let (reason, place) = (Reason::Authentication, Place::TopLevel);
+    context.denied = Some(Denied { reason, place, object: context.args.get(0).into(), user: user.into() });
     Err(CommandError::Text("WRONGPASS invalid username-password pair or user is disabled."))
-}
-
-/// Compares in a time that depends on the length of what was given and on nothing of the secret.
-fn is_same_secret(given: &[u8], secret: &[u8]) -> bool {
-    let mut difference = given.len() ^ secret.len();
-    for (at, byte) in given.iter().enumerate() {
-        difference |= usize::from(byte ^ secret[at % secret.len()]);
-        difference = black_box(difference);
-    }
-    difference == 0
 }
 
 /// What HELLO was given after the protocol's version.
@@ -315,22 +293,6 @@ fn describe(context: &mut SessionContext<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_compared_whole() {
-        let table: &[(&[u8], &[u8], bool)] = &[
-            (b"secret", b"secret", true),
-            (b"", b"secret", false),
-            (b"secre", b"secret", false),
-            (b"secretsecret", b"secret", false),
-            (b"secreT", b"secret", false),
-            (b"Secret", b"secret", false),
-            (b"\x00", b"\x00\x00", false),
-        ];
-        for (given, secret, same) in table {
-            assert_eq!(is_same_secret(given, secret), *same, "{given:?} {secret:?}");
-        }
-    }
 
     #[test]
     fn printable_words() {

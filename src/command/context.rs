@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::acl::Users;
+use crate::acl::log::Denied;
 use crate::client::Client;
 use crate::config::Config;
 use crate::keyspace::entry::{Entry, StringValue};
@@ -237,6 +239,10 @@ pub struct SessionContext<'a> {
     pub command: &'static str,
     /// Channels: who listens, and the way to publish.
     pub publisher: Publisher<'a>,
+    /// All users.
+    pub users: &'a Users,
+    /// A failed attempt to authenticate, for the log of denials.
+    pub denied: Option<Denied>,
     /// The scripts of this core; not for commands that scripts run.
     pub scripting: Option<&'a mut Scripting>,
 }

@@ -428,7 +428,9 @@ fn stats(page: &mut Page, facts: &Facts<'_>) {
     page.line("instantaneous_eventloop_cycles_per_sec", samples.cycles_per_s.load(Relaxed));
     page.line("instantaneous_eventloop_duration_usec", samples.cycle_us.load(Relaxed));
     page.line("acl_access_denied_auth", server.auth_failures.load(Relaxed));
-    page.zeros(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+    page.line("acl_access_denied_cmd", server.denied_commands.load(Relaxed));
+    page.line("acl_access_denied_key", server.denied_keys.load(Relaxed));
+    page.line("acl_access_denied_channel", server.denied_channels.load(Relaxed));
 }
 
 fn replication(page: &mut Page, facts: &Facts<'_>) {

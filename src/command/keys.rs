@@ -1,5 +1,5 @@
-//! Which arguments of a request are keys, told from the row's key specifications. The router, COMMAND GETKEYS (and later
-//! ACL rules and scripts) all ask here. Safe for any arguments: nothing here trusts a number a client sent.
+//! Which arguments of a request are keys, told from the row's key specifications. The router, COMMAND GETKEYS, ACL
+//! rules and scripts all ask here. Safe for any arguments: nothing here trusts a number a client sent.
 
 use super::args::Args;
 use super::spec::{BeginSearch, Command, FindKeys, KeySpec};
@@ -139,6 +139,18 @@ pub fn all_keys(command: &Command, args: Args<'_>) -> Result<Vec<FoundKey>, Unfi
         }
     }
     if found.is_empty() { Err(Unfitting) } else { Ok(found) }
+}
+
+/// The first key of a request that `is_wanted`; none when they cannot all be told. Allocates nothing for most commands.
+pub fn find_key(command: &Command, args: Args<'_>, mut is_wanted: impl FnMut(FoundKey) -> bool) -> Option<usize> {
+    if let ([spec], None) = (command.keys, command.find_keys)
+        && !spec.has("not_key")
+        && !spec.has("incomplete")
+    {
+        return spec.keys(args).ok()?.find(|&argument| is_wanted(FoundKey { argument, flags: spec.flags }));
+    }
+    let found = all_keys(command, args).ok()?.into_iter().find(|key| is_wanted(*key));
+    found.map(|key| key.argument)
 }
 
 fn by_specs(command: &Command, args: Args<'_>, found: &mut Vec<FoundKey>) -> Result<(), Unfitting> {

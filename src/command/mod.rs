@@ -2,8 +2,9 @@
 //! known about commands (lookup, arity, routing, COMMAND, ACL categories, help) derives from the rows.
 //!
 //! Handlers are plain synchronous code over a narrow context. They never await, and never see a socket, another core or
-//! a file (but for SAVE and its kin, which hold everybody up to write one); what must happen elsewhere they return as data.
+//! a file (but for SAVE and its kin, which hold everybody up to write one, and the small files of ACL); what must happen elsewhere they return as data.
 
+pub mod acl;
 pub mod args;
 pub mod bitmap;
 pub mod blocking;

@@ -44,6 +44,8 @@ pub enum ControlRequest {
         /// Parameters at their defaults are written too (DEBUG CONFIG-REWRITE-FORCE-ALL).
         all: bool,
     },
+    /// Users were changed: whoever holds one looks again, then the client is told.
+    UsersChanged(UsersReply),
     /// BGSAVE.
     Snapshot {
         /// It may wait until what is running now has ended.
@@ -71,6 +73,15 @@ pub enum ControlRequest {
     Shutdown(Shutdown),
     /// QUIT: the client is closed once its replies are sent.
     Quit,
+}
+
+/// What a client is told once all cores have seen that users were changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsersReply {
+    /// OK.
+    Ok,
+    /// How many were concerned.
+    Count(i64),
 }
 
 /// The options of SHUTDOWN.

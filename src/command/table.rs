@@ -3,9 +3,11 @@
 use std::sync::LazyLock;
 
 use super::spec::{BeginSearch, Categories, Command, FindKeys, Flags, Run};
+use crate::stdx::limits::ACCESS_COMMANDS_MAX;
 
 /// Every family's rows.
 const FAMILIES: &[&[Command]] = &[
+    super::acl::COMMANDS,
     super::bitmap::bit::COMMANDS,
     super::bitmap::combine::COMMANDS,
     super::bitmap::field::COMMANDS,
@@ -217,6 +219,12 @@ impl Row {
         if arity >= 0 { count == arity as usize } else { count >= arity.unsigned_abs() as usize }
     }
 
+    /// Its number in sets of allowed commands (`crate::acl`): subcommands that do not show are their container.
+    pub fn access_id(&'static self) -> usize {
+        let container = TABLE.row(self.id);
+        if container.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) { container.id } else { self.id }
+    }
+
     /// The subcommands that COMMAND shows.
     pub fn visible_subcommands(&'static self) -> &'static [Row] {
         if self.command.flags.has(Flags::HIDDEN_SUBCOMMANDS) { &[] } else { &self.subcommands }
@@ -306,6 +314,7 @@ impl Table {
             }
             slots[slot] = index as u16;
         }
+        assert!(next_id < ACCESS_COMMANDS_MAX, "sets of allowed commands have room for every command");
         let mut places = vec![0; next_id];
         for (index, row) in rows.iter().enumerate() {
             places[row.id] = index as u16;

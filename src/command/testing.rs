@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::acl::Users;
 use crate::client::Client;
 use crate::config::{self, Config};
 use crate::keyspace::database::KeyspaceCounters;
@@ -58,6 +59,8 @@ pub struct Harness {
     /// The time, Unix milliseconds. Tests move it.
     pub now_ms: i64,
     scripting: Scripting,
+    /// All users.
+    pub users: Users,
     registry: Registry,
     publications: Vec<Publication>,
     /// Records what commands do.
@@ -106,6 +109,7 @@ impl Harness {
             client: Client::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), START_MS),
             now_ms: START_MS,
             recorder: None,
+            users: Users::new(),
             registry: Registry::new(Arc::default()),
             publications: Vec::new(),
             scripting: Scripting::new(Arc::new(SharedScripts::new(1, Arc::default())), Clock::simulated(START_MS * 1000).0),
@@ -263,6 +267,8 @@ impl Harness {
             now_us: self.now_ms * 1000,
             command: row.full_name,
             publisher: Publisher { registry: &self.registry, pending: &mut self.publications },
+            users: &self.users,
+            denied: None,
             scripting: Some(&mut self.scripting),
         }
     }

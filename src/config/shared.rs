@@ -63,15 +63,16 @@ impl SharedConfig {
         Ok(())
     }
 
-    /// CONFIG REWRITE of the file the server was started with; `all`: parameters at their defaults too.
-    pub fn rewrite(&self, path: &Path, all: bool) -> std::io::Result<()> {
+    /// CONFIG REWRITE of the file the server was started with; `users`: their lines; `all`: parameters at
+    /// their defaults too.
+    pub fn rewrite(&self, path: &Path, users: &[Vec<u8>], all: bool) -> std::io::Result<()> {
         let old = match std::fs::read(path) {
             Ok(old) => old,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
         let current = self.current();
-        replace_file(path, &if all { rewrite_all(&current, &old, &[]) } else { rewrite(&current, &old, &[]) })
+        replace_file(path, &if all { rewrite_all(&current, &old, users) } else { rewrite(&current, &old, users) })
     }
 }
 

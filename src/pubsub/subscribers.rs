@@ -106,6 +106,15 @@ impl ClientSubscriptions {
         self.of(kind).remove(name)
     }
 
+    /// All of a kind.
+    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &Name> {
+        match kind {
+            Kind::Channel => self.channels.iter(),
+            Kind::Pattern => self.patterns.iter(),
+            Kind::ShardChannel => self.shard_channels.iter(),
+        }
+    }
+
     /// Takes all of a kind out.
     pub fn take(&mut self, kind: Kind) -> BTreeSet<Name> {
         std::mem::take(self.of(kind))

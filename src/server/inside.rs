@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use signal_hook::consts::SIGTERM;
 
+use crate::command::acl::load::at_start;
 use crate::config::Config;
 use crate::runtime::driver;
 use crate::stats::persistence::SaveFacts;
@@ -32,7 +33,8 @@ impl Inside {
     pub fn start(config: Config) -> io::Result<Option<Inside>> {
         let (driver, _) = driver::probe(driver_of(&config)).map_err(io::Error::other)?;
         let (events, inbox) = mpsc::channel();
-        let plan = Plan::new(config, String::new(), driver, Supervisor::None.name(), events.clone())?;
+        let users = at_start(&config, &[]).map_err(io::Error::other)?;
+        let plan = Plan::new(config, users, String::new(), driver, Supervisor::None.name(), events.clone())?;
         let (server, stopped, config) = (plan.server.clone(), plan.stopped.clone(), plan.config.clone());
         let (loading, log) = (plan.loading(), plan.log.clone());
         let outside = Arc::new(plan.start_cores(driver)?);

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
+use crate::acl::Users;
+use crate::command::acl::load::{at_start, check_lines};
 use crate::command::request::Shutdown;
 use crate::command::table::TABLE;
 use crate::config::command_line::{Request, Versions, parse};
@@ -93,7 +95,9 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         // What cannot be read is missing from the configuration, as for Redis.
         let _ = io::stdin().read_to_end(&mut input);
     }
-    let loaded = match load(&sources, &mut input.as_slice()) {
+    let loaded = load(&sources, &mut input.as_slice());
+    let loaded = loaded.and_then(|loaded| check_lines(&loaded.users, &loaded.config).map(|()| loaded));
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
             let stream: &mut dyn Write = match error {
@@ -139,6 +143,7 @@ fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Re
     std::env::set_current_dir(config.directory())?;
     let log = Log::start(&config)?;
     greet(&config, &config_file, &loaded.warnings);
+    let users = at_start(&config, &loaded.users).map_err(io::Error::other)?;
     let mut config = config;
     fit_clients_into_descriptors(&mut config);
     let listeners = Listeners::open(&config)?;
@@ -155,7 +160,7 @@ fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Re
     let pidfile = write_pidfile(&config);
     let unix_path = listeners.unix_path().map(ToOwned::to_owned);
     let listens_on_tcp = !listeners.tcp.is_empty();
-    let plan = Plan::new(config, config_file, driver, supervisor.name(), events.clone())?;
+    let plan = Plan::new(config, users, config_file, driver, supervisor.name(), events.clone())?;
     let (server, stopped, config) = (plan.server.clone(), plan.stopped.clone(), plan.config.clone());
     let loading = plan.loading();
     let log_orders = plan.log.clone();
@@ -201,6 +206,7 @@ pub(super) fn driver_of(config: &Config) -> DriverChoice {
 pub(super) struct Plan {
     pub(super) server: Arc<ServerFacts>,
     pub(super) config: Arc<SharedConfig>,
+    users: Arc<Users>,
     meeting: Arc<Meeting>,
     hasher: KeyHasher,
     clock: Clock,
@@ -215,6 +221,7 @@ impl Plan {
     /// Makes everything, and starts the log's thread.
     pub(super) fn new(
         config: Config,
+        users: Users,
         config_file: String,
         driver: DriverKind,
         supervised: &'static str,
@@ -259,6 +266,7 @@ impl Plan {
             log,
             server,
             config,
+            users: Arc::new(users),
             meeting,
             hasher,
             clock,
@@ -292,7 +300,7 @@ impl Plan {
             exchange.log = Some(log_link);
             let log = self.log.clone();
             let core_parts = (self.server.clone(), self.config.clone(), self.clock.clone());
-            let (scripts, registry) = (scripts.clone(), registry.clone());
+            let (scripts, registry, users) = (scripts.clone(), registry.clone(), self.users.clone());
             let worker_parts = (self.events.clone(), self.stopped.clone());
             let pin = pin_of(&self.config.current(), id);
             let failed = self.events.clone();
@@ -303,7 +311,7 @@ impl Plan {
                 }
                 let result = driver::run(driver, async move {
                     let doorbell = DoorbellTask::new(exchange.doorbell())?;
-                    let mut core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2, scripts, registry);
+                    let mut core = Core::new(exchange, core_parts.0, core_parts.1, core_parts.2, scripts, registry, users);
                     core.log = Some(log);
                     Worker::new(core, worker_parts.0, worker_parts.1).run(doorbell).await;
                     io::Result::Ok(())

@@ -1,10 +1,10 @@
-//! The ordered list of checks between a request and its handler: known, arity, authenticated, not paused.
+//! The ordered list of checks between a request and its handler: known, arity, authenticated, allowed.
 //!
 //! What fails becomes an error reply (or closes the client); handlers never see such a request.
 
 use crate::client::Client;
 use crate::command::args::Args;
-use crate::command::connection::must_authenticate;
+use crate::command::acl::check::{Denial, check};
 use crate::command::persist::writes_refused;
 use crate::command::error::CommandError;
 use crate::command::spec::{Flags, Run, Step};
@@ -20,6 +20,8 @@ use super::state::Session;
 pub enum Admission {
     /// It may run.
     Run(&'static Row),
+    /// Its user may not run it.
+    Deny(&'static Row, Denial),
     /// It is answered with an error.
     Refuse(CommandError, Option<&'static Row>),
     /// An HTTP request: somebody makes a browser talk to us. The connection is closed without a reply.
@@ -56,13 +58,18 @@ pub fn admit(client: &Client, config: &Config, last_row: Option<&'static Row>, a
     if !row.accepts(args.len()) {
         return Admission::Refuse(CommandError::Arity(row.full_name), Some(row));
     }
-    if must_authenticate(client, config) && !row.command.flags.has(Flags::NO_AUTH) {
+    if client.must_authenticate() && !row.command.flags.has(Flags::NO_AUTH) {
         return Admission::Refuse(CommandError::Text("NOAUTH Authentication required."), Some(row));
     }
     if row.command.flags.has(Flags::PROTECTED)
         && !config.allows(crate::param!("enable-debug-command"), client.is_local())
     {
         return Admission::Refuse(CommandError::Text(DEBUG_DENIED), Some(row));
+    }
+    if client.is_restricted()
+        && let Err(denial) = check(client.user(), row, args)
+    {
+        return Admission::Deny(row, denial);
     }
     if client.subscriptions.any() && client.protocol == Protocol::Resp2 && !runs_among_messages(row) {
         return Admission::Refuse(not_among_messages(row), Some(row));
@@ -149,7 +156,9 @@ fn clip(bytes: &[u8], max: usize) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Setter;
+    use crate::acl::Users;
+    use crate::command::acl::load::set_default_password;
+    use crate::command::acl::rules::apply;
     use crate::resp::request::ArgRange;
 
     /// The error that a request of these words gets, if it gets one.
@@ -163,6 +172,7 @@ mod tests {
         match admit(client, config, None, Args::new(request.as_bytes(), &ranges, &[])) {
             Admission::Run(_) => None,
             Admission::Refuse(error, _) => Some(String::from_utf8_lossy(&error.text()).into_owned()),
+            Admission::Deny(row, denial) => Some(String::from_utf8_lossy(&denial.error(client.user(), row).text()).into_owned()),
             Admission::Attack => Some("attack".into()),
         }
     }
@@ -188,10 +198,12 @@ mod tests {
 
     #[test]
     fn before_authentication() {
-        let mut config = Config::new();
+        let config = Config::new();
         let mut client = client("127.0.0.1:5");
         assert_eq!(refusal(&client, &config, "CLIENT ID"), None);
-        config.set_many(&[(b"requirepass", b"x")], Setter::default()).expect("a password");
+        let users = Users::new();
+        set_default_password(&users, b"x");
+        client.set_default_user(users.default_user());
         for (request, refused) in [
             ("CLIENT ID", Some("NOAUTH Authentication required.")),
             ("PING", Some("NOAUTH Authentication required.")),
@@ -209,5 +221,49 @@ mod tests {
         }
         client.authenticated = true;
         assert_eq!(refusal(&client, &config, "PING"), None);
+    }
+
+    #[test]
+    fn what_a_user_may_do() {
+        let config = Config::new();
+        let mut client = client("127.0.0.1:5");
+        for (rules, request, denied) in [
+            ("+get", "get x", Some("NOPERM No permissions to access a key")),
+            ("+get", "set x 1", Some("NOPERM User default has no permissions to run the 'set' command")),
+            ("+get", "auth a b", None),
+            ("+client|id", "client list", Some("NOPERM User default has no permissions to run the 'client|list' command")),
+            ("+client|id", "client id", None),
+            ("+select|0", "select 0", None),
+            ("+select|0", "select 1", Some("NOPERM User default has no permissions to run the 'select' command")),
+            ("+debug|digest", "debug object x", Some("NOPERM User default has no permissions to run the 'debug' command")),
+            ("+@all ~a*", "mget a1 b1", Some("NOPERM No permissions to access a key")),
+            ("+@all ~a*", "mget a1 a2", None),
+            ("+@all %R~a* %W~b*", "copy a1 b1", None),
+            ("+@all %R~a* %W~b*", "copy b1 a1", Some("NOPERM No permissions to access a key")),
+            ("+@all %R~a* %W~b*", "eval x 1 a1", Some("NOPERM No permissions to access a key")),
+            ("+@all %R~a* %W~b*", "eval x 0 a1", None),
+            ("+@all %R~a*", "bitfield a get u4 0", None),
+            ("+@all %R~a*", "bitfield a set u4 0 1", Some("NOPERM No permissions to access a key")),
+            ("+@all %R~a*", "sort_ro a", None),
+            ("+@all %R~a*", "sort a store b", Some("NOPERM No permissions to access a key")),
+            ("+@all ~*", "publish c x", Some("NOPERM No permissions to access a channel")),
+            ("+@all &c*", "publish c x", None),
+            ("+@all &c*", "psubscribe c*", None),
+            ("+@all &c*", "psubscribe c1", Some("NOPERM No permissions to access a channel")),
+            ("+@all &c*", "unsubscribe other", None),
+            ("(+get ~a*) (+set ~b*)", "set a1 1", Some("NOPERM No permissions to access a key")),
+            ("(+get ~a*) (+set ~b*)", "set b1 1", None),
+            ("(+get ~a*) (+set ~b*)", "del b1", Some("NOPERM User default has no permissions to run the 'del' command")),
+        ] {
+            let users = Users::new();
+            let words = ["reset", "on", "nopass"].into_iter().chain(rules.split_inclusive(')').flat_map(|part| match part.trim() {
+                selector if selector.starts_with('(') => vec![selector],
+                words => words.split(' ').collect(),
+            }));
+            users.change(b"default", false, |user| words.clone().try_for_each(|rule| apply(user, rule.as_bytes(), false))).expect("rules");
+            client.set_default_user(users.default_user());
+            let config = { let mut config = config.clone(); config.set_words(crate::param!(index of "enable-debug-command"), &[b"yes"]).expect("a value"); config };
+            assert_eq!(refusal(&client, &config, request).as_deref(), denied, "{rules}: {request}");
+        }
     }
 }

@@ -39,6 +39,13 @@ pub(super) enum Unblock {
     Busy,
 }
 
+impl Blocked {
+    /// The command that waits.
+    pub(super) fn row(&self) -> &'static Row {
+        self.row
+    }
+}
+
 impl Core {
     /// The command found nothing to do: its client waits. The boxes of all its keys are in hand.
     pub(super) fn block(
@@ -140,6 +147,17 @@ impl Core {
             Settle::Busy => Unblock::Busy,
             Settle::Lost => Unblock::NotWaiting,
         }
+    }
+
+    /// Ends a wait with an error, as if the command had not run; false when somebody is serving it.
+    pub(super) fn refuse_blocked(&mut self, key: SessionKey, error: &CommandError) -> bool {
+        let blocked = self.session(key).and_then(|session| session.blocked.as_ref());
+        if blocked.is_none_or(|blocked| blocked.waiter.claim.settle() != Settle::Won) {
+            return false;
+        }
+        self.stats().count_error(&error.text());
+        self.end_block(key, |_, reply| reply.error(error.text()));
+        true
     }
 
     /// A session is gone; it may have been waiting.

@@ -34,7 +34,7 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} watch={} \
          qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={} cmd={} \
-         user=default redir=-1 resp={} lib-name={} lib-ver={}",
+         user={} redir=-1 resp={} lib-name={} lib-ver={}",
         client.id,
         client.address,
         client.local_address,
@@ -61,6 +61,7 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
         memory.total,
         if session.is_sending() { "rw" } else { "r" },
         client.last_command,
+        String::from_utf8_lossy(&client.user().name),
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
         text(&client.library_name),
         text(&client.library_version),

@@ -39,9 +39,13 @@ pub(super) struct Gather {
 }
 
 #[derive(Clone, Copy)]
-enum GatherReply {
+pub(super) enum GatherReply {
     Lines,
     Count,
+    /// OK, once all have answered.
+    Ok,
+    /// This number, once all have answered.
+    Fixed(i64),
     /// The old form of CLIENT KILL.
     OkOrNoClient,
 }
@@ -78,7 +82,14 @@ impl Core {
                 }
                 Ok(())
             }
-            ControlRequest::ConfigSet { pairs, local } => self.config_set(&pairs, local),
+            ControlRequest::UsersChanged(reply) => return self.users_changed(session, reply, discard),
+            ControlRequest::ConfigSet { pairs, local } => {
+                let set = self.config_set(&pairs, local);
+                if set.is_ok() {
+                    self.apply_password(session, &pairs);
+                }
+                set
+            }
             ControlRequest::ConfigRewrite { all } => self.config_rewrite(all),
             ControlRequest::Quit => {
                 session.closing = true;
@@ -131,7 +142,7 @@ impl Core {
         if self.server.config_file.is_empty() {
             return Err(CommandError::Text("ERR The server is running without a config file"));
         }
-        match self.shared_config.rewrite(Path::new(&self.server.config_file), all) {
+        match self.shared_config.rewrite(Path::new(&self.server.config_file), &self.users.lines(), all) {
             Ok(()) => {
                 tracing::info!("CONFIG REWRITE executed with success.");
                 Ok(())
@@ -190,6 +201,18 @@ impl Core {
     }
 
     fn ask(&mut self, session: &mut Session, kind: QuestionKind, reply: GatherReply, discard: bool) {
+        self.ask_to_end(session, kind, reply, discard, false);
+    }
+
+    /// Asks all cores; `close_after`: the client is closed once it has its reply.
+    pub(super) fn ask_to_end(
+        &mut self,
+        session: &mut Session,
+        kind: QuestionKind,
+        reply: GatherReply,
+        discard: bool,
+        close_after: bool,
+    ) {
         // The asking client is not in its slot while it runs; put its own answer in order by asking after this turn.
         let gather = Gather {
             session: session.key,
@@ -198,7 +221,7 @@ impl Core {
             count: 0,
             ids: if let QuestionKind::List(filter) = &kind { filter.ids.clone() } else { Vec::new() },
             reply,
-            close_after: false,
+            close_after,
             in_exec: session.in_exec,
             discard,
         };
@@ -242,6 +265,10 @@ impl Core {
                     }
                 }
                 Answer::Count(killed.len() as i64)
+            }
+            QuestionKind::Users => {
+                self.refresh_users(None);
+                Answer::Count(0)
             }
             &QuestionKind::Unblock { id, error } => match self.unblock_client(id, error) {
                 Unblock::Done => Answer::Count(1),
@@ -309,6 +336,8 @@ impl Core {
         match gather.reply {
             GatherReply::Lines => reply.verbatim("txt", in_order(gather).as_bytes()),
             GatherReply::Count => reply.integer(gather.count),
+            GatherReply::Ok => reply.ok(),
+            GatherReply::Fixed(count) => reply.integer(count),
             GatherReply::OkOrNoClient if gather.count > 0 => reply.ok(),
             GatherReply::OkOrNoClient => {
                 call::write_error(reply, &CommandError::Text("ERR No such client"), self.stats());
@@ -319,6 +348,7 @@ impl Core {
     /// Looks at everything that came in from other cores. Whoever drives the core empties `woken` and `orders` then.
     pub fn pump(&mut self) {
         self.end_turn();
+        self.refresh_users(None);
         let now_ms = self.clock.unix_ms();
         let stats = &self.server.cores[self.id];
         let runner = Runner { now_ms, config: &self.config, server: &self.server, stats, clock: Some(&self.clock) };
@@ -419,7 +449,7 @@ fn passes(filter: &ClientFilter, session: &Session, now_ms: i64) -> bool {
         && filter.address.as_ref().is_none_or(|address| *address == client.address)
         && filter.local_address.as_ref().is_none_or(|address| *address == client.local_address)
         && filter.kind.is_none_or(|kind| kind == client.kind())
-        && filter.user.as_ref().is_none_or(|user| user.as_slice() == b"default")
+        && filter.user.as_ref().is_none_or(|user| user.as_slice() == &*client.user().name)
         && filter.age_min_s.is_none_or(|age_s| now_ms / 1000 - client.created_ms / 1000 >= age_s)
         && filter.skip != Some(client.id)
 }

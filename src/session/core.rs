@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use slab::Slab;
 
+use crate::acl::Users;
 use crate::client::Client;
-use crate::command::connection::{first_protocol, must_authenticate};
+use crate::command::connection::first_protocol;
 use crate::command::table::Row;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
@@ -83,6 +84,9 @@ pub struct Core {
     pub log: Option<LogOrders>,
     pub(super) config: Arc<Config>,
     pub(super) shared_config: Arc<SharedConfig>,
+    /// All users, and the generation that the sessions of this core have.
+    pub(super) users: Arc<Users>,
+    pub(super) users_generation: u64,
     pub(super) clock: Clock,
     pub(super) tickets: Slab<Ticket>,
     pub(super) operations: Slab<Operation>,
@@ -134,6 +138,7 @@ impl Core {
         clock: Clock,
         scripts: Arc<SharedScripts>,
         registry: Arc<Registry>,
+        users: Arc<Users>,
     ) -> Core {
         let (core, shards) = (exchange.core, exchange.shards());
         let scripting = Scripting::new(scripts, clock.clone());
@@ -152,6 +157,8 @@ impl Core {
             log: None,
             config: shared_config.current(),
             shared_config,
+            users_generation: users.generation(),
+            users,
             clock,
             tickets: Slab::new(),
             operations: Slab::new(),
@@ -214,7 +221,7 @@ impl Core {
         client.unix_socket = connection.unix_socket;
         client.protocol = first_protocol(&self.config);
         client.descriptor = descriptor;
-        client.authenticated = self.config.get_bytes(crate::param!("requirepass")).is_empty();
+        client.set_default_user(self.users.default_user());
         self.sessions[slot as usize].1 = Some(Box::new(Session::new(key, client)));
         self.stats().connections.add(1);
         self.stats().adopted.add(1);
@@ -317,6 +324,7 @@ impl Core {
     pub fn process(&mut self, key: SessionKey) -> Progress {
         let Some(mut session) = self.take_session(key) else { return Progress::Close };
         self.refresh_config();
+        session.killed |= self.refresh_users(Some(&mut session));
         let mut share = COMMANDS_PER_TURN_MAX;
         let progress = self.process_session(&mut session, &mut share);
         self.gate_by_boxes(&mut session);
@@ -401,7 +409,7 @@ impl Core {
 
     /// Bytes of output with which a session runs nothing more.
     fn output_bytes_max(&self, session: &Session) -> usize {
-        if must_authenticate(&session.client, &self.config) {
+        if session.client.must_authenticate() {
             OUTPUT_BYTES_PAUSE_UNAUTHENTICATED
         } else {
             OUTPUT_BYTES_PAUSE
@@ -420,7 +428,7 @@ impl Core {
             }
             session.parser.supply_big(big.finish());
         }
-        let authenticated = !must_authenticate(&session.client, &self.config);
+        let authenticated = !session.client.must_authenticate();
         let limits = RequestLimits {
             bulk_bytes_max: self.config.get_u64(crate::param!("proto-max-bulk-len")),
             query_buffer_bytes_max: self.config.get_u64(crate::param!("client-query-buffer-limit")),

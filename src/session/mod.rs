@@ -4,7 +4,8 @@
 //! Replies leave in request order: what runs directly is written at once, what travels leaves a gap in the session's
 //! queue that is filled when it returns.
 
-pub mod admit;
+pub mod access;
+mod admit;
 pub mod client_line;
 pub mod control;
 pub mod block;

@@ -1,7 +1,9 @@
 //! From parsed commands to replies, window by window: first every command's bucket is touched, then every entry, then
 //! they run. What cannot run on one shard stops the window and runs alone.
 
+use crate::acl::log::Denied;
 use crate::client::ReplyMode;
+use crate::command::acl::check::{Denial, denied_patterns};
 use crate::command::args::Args;
 use crate::command::blocking::Waiting;
 use crate::command::context::{Context, Keyspaces, SessionContext};
@@ -27,6 +29,8 @@ use super::state::{Session, Stall};
 pub(super) enum Stop {
     /// The command is answered with an error.
     Refused(CommandError, Option<&'static Row>),
+    /// The user may not run it.
+    Denied(&'static Row, Denial),
     /// The connection is closed without a word.
     Attack,
     /// Clients are paused for this command.
@@ -82,6 +86,7 @@ impl Core {
             let args = args_of(buffer, requests, index);
             let row = match admit(&session.client, &self.config, session.last_row, args) {
                 Admission::Run(row) => row,
+                Admission::Deny(row, denial) => return Some(Stop::Denied(row, denial)),
                 Admission::Refuse(error, row) => return Some(Stop::Refused(error, row)),
                 Admission::Attack => return Some(Stop::Attack),
             };
@@ -108,6 +113,11 @@ impl Core {
             }
             if let Run::Transaction(step) = row.command.run {
                 return Some(Stop::Transaction(row, step));
+            }
+            if session.client.is_restricted()
+                && let Some(error) = denied_patterns(session.client.user(), row, args)
+            {
+                return Some(Stop::Refused(error, Some(row)));
             }
             match route(row, args, &self.exchange.hasher) {
                 Route::Shard { shard, .. } if row.flags.has(Flags::BLOCKING) => return Some(Stop::Shards(row, 1 << shard)),
@@ -248,15 +258,10 @@ impl Core {
     fn run_alone(&mut self, session: &mut Session, stop: Stop, args: Args<'_>, now_ms: i64) {
         session.argument_bytes = (0..args.len()).map(|at| args.get(at).len()).sum();
         match stop {
-            Stop::Refused(error, row) => {
-                let error = session.refused(row, error);
-                if let Some(row) = row {
-                    self.server.cores[self.id].per_command[row.id].rejected.add(1);
-                }
-                if !session.discards_reply() {
-                    call::write_error(session.reply(), &error, &self.server.cores[self.id]);
-                }
-                session.next += 1;
+            Stop::Refused(error, row) => self.refuse(session, error, row),
+            Stop::Denied(row, denial) => {
+                let error = self.denied(session, row, args, denial);
+                self.refuse(session, error, Some(row));
             }
             Stop::Attack => {
                 tracing::warn!(
@@ -286,6 +291,17 @@ impl Core {
             Stop::Transaction(row, step) => self.transaction_step(session, row, step, args, now_ms),
             Stop::Shards(row, shards) => self.run_over_shards(session, row, args, shards, now_ms),
         }
+    }
+
+    fn refuse(&mut self, session: &mut Session, error: CommandError, row: Option<&'static Row>) {
+        let error = session.refused(row, error);
+        if let Some(row) = row {
+            self.server.cores[self.id].per_command[row.id].rejected.add(1);
+        }
+        if !session.discards_reply() {
+            call::write_error(session.reply(), &error, &self.server.cores[self.id]);
+        }
+        session.next += 1;
     }
 
     /// A command that ran by itself took so long.
@@ -330,6 +346,8 @@ impl Core {
             now_us: self.clock.unix_us(),
             command: row.full_name,
             publisher: Publisher { registry: &self.registry, pending: &mut self.publications },
+            users: &self.users,
+            denied: None,
             scripting: Some(&mut self.scripting),
         };
         let started_ns = self.clock.monotonic_ns();
@@ -338,6 +356,7 @@ impl Core {
             Run::Control(handler) => handler(&mut context).map(Some),
             _ => unreachable!("routed by its row"),
         };
+        let denied = context.denied.take();
         let stats = &self.server.cores[self.id];
         stats.per_command[row.id].calls.add(1);
         self.spent_alone(row, self.clock.monotonic_ns() - started_ns);
@@ -363,6 +382,9 @@ impl Core {
             reply.truncate(start);
         }
         *session.reply() = reply;
+        if let Some(denied) = denied {
+            self.note_denial(session, Denied { place: session.place(), ..denied });
+        }
         if ends_subscriptions {
             self.forget_subscriptions(session);
         }

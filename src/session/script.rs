@@ -4,6 +4,9 @@
 //! (BUSY, SCRIPT KILL). It goes on with `resume_script`, which whoever drives the core calls while `has_standing_script`.
 //! A script that needs boxes that are out is taken back and begins anew once they were borrowed: see `shard/script`.
 
+use std::sync::Arc;
+
+use crate::acl::User;
 use crate::client::{Client, ReplyMode};
 use crate::command::persist::writes_refused;
 use crate::command::args::Args;
@@ -48,6 +51,8 @@ struct Caller {
     /// The shards of the keys it declared.
     declared: u64,
     now_ms: i64,
+    /// Who runs it, should the session go meanwhile.
+    user: Arc<User>,
 }
 
 /// A script that stands still, with its boxes.
@@ -170,7 +175,7 @@ impl Core {
         let mut run = ScriptRun::new(session.client.database, turn, self.clock.unix_us(), reads_only);
         let declared = self.declared_shards(row, args);
         run.touched = declared;
-        let caller = Caller { session: session.key, row, reply_mode, discard, callee, declared, now_ms };
+        let caller = Caller { session: session.key, row, reply_mode, discard, callee, declared, now_ms, user: session.client.user().clone() };
         let arguments: Vec<&[u8]> = args.iter_from(3).collect();
         let (keys, values) = arguments.split_at(keys);
         if self.config.get_word(crate::param!("script-undeclared-keys")) == "deny" {
@@ -227,7 +232,11 @@ impl Core {
         let position = reply.position();
         let client = match &mut session {
             Some(session) => &mut session.client,
-            None => nobody.insert(Client::new(0, String::new(), String::new(), caller.now_ms)),
+            None => {
+                let client = nobody.insert(Client::new(0, String::new(), String::new(), caller.now_ms));
+                client.set_user(caller.user.clone());
+                client
+            }
         };
         let own_database = std::mem::replace(&mut client.database, run.database);
         let stats = &self.server.cores[self.id];
@@ -239,6 +248,7 @@ impl Core {
             client: &mut *client,
             config: &self.config,
             server: &self.server,
+            users: &self.users,
             stats,
             clock: &self.clock,
             running: &running.running[self.id],
@@ -274,6 +284,9 @@ impl Core {
             reply.truncate(position);
         }
         if let Some(session) = &mut session {
+            for denied in run.denied.drain(..) {
+                self.note_denial(session, denied);
+            }
             *session.reply() = reply;
             session.killed |= run.panicked;
         }
@@ -336,6 +349,7 @@ impl Core {
     pub fn resume_script(&mut self) {
         let Some(mut standing) = self.standing_script.take() else { return };
         self.refresh_config();
+        self.refresh_users(None);
         self.end_turn();
         for (shard, keyspace) in standing.boxes.drain(..) {
             self.exchange.boxes[shard] = Some(keyspace);

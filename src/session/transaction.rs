@@ -300,6 +300,11 @@ impl Core {
 
     fn run_queued(&mut self, session: &mut Session, queue: &Batch, index: usize, now_ms: i64, discard: bool) {
         let (row, args) = (queue.command(index).row, queue.args(index));
+        if session.client.is_restricted()
+            && let Some(error) = self.denied_in_transaction(session, row, args)
+        {
+            return self.write_denial(session, &error, discard);
+        }
         if let Run::Session(_) | Run::Control(_) = row.command.run {
             return self.run_handler(session, row, args, now_ms, discard);
         }

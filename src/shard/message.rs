@@ -124,6 +124,8 @@ pub enum QuestionKind {
     List(ClientFilter),
     /// Close the clients that pass.
     Kill(ClientFilter),
+    /// Users were changed: look at the clients that are one of them.
+    Users,
     /// Wake a blocked client.
     Unblock {
         /// Which.

@@ -9,7 +9,10 @@
 //!
 //! Called by the sessions, which own the interpreter.
 
+use crate::acl::Users;
+use crate::acl::log::{Denied, Place};
 use crate::client::Client;
+use crate::command::acl::check::{check, denied_patterns};
 use crate::command::persist::writes_refused;
 use crate::command::args::Args;
 use crate::command::blocking::Waiting;
@@ -67,6 +70,8 @@ pub struct ScriptRun {
     pub only_keys: Option<Vec<Box<[u8]>>>,
     /// What it has published; sent when it has ended, and not if it is taken back.
     pub publications: Vec<Publication>,
+    /// What was denied to it, for the log.
+    pub denied: Vec<Denied>,
     /// All boxes are in hand.
     has_all: bool,
     undo: Vec<Undo>,
@@ -89,6 +94,7 @@ impl ScriptRun {
             panicked: false,
             only_keys: None,
             publications: Vec::new(),
+            denied: Vec::new(),
             has_all: false,
             undo: Vec::new(),
             undo_bytes: 0,
@@ -99,6 +105,7 @@ impl ScriptRun {
     /// Takes back all that the script has written. The boxes it wrote to are in hand.
     pub fn take_back(&mut self, exchange: &mut Exchange) {
         self.publications.clear();
+        self.denied.clear();
         while let Some(undo) = self.undo.pop() {
             let key = exchange.hasher.key(&undo.key);
             let keyspace = exchange.boxes[undo.shard].as_deref_mut().expect("a box stays in hand until the script ends");
@@ -129,6 +136,8 @@ pub struct ScriptHost<'a> {
     pub config: &'a Config,
     /// Facts about the server and its counters.
     pub server: &'a ServerFacts,
+    /// All users.
+    pub users: &'a Users,
     /// This core's counters.
     pub stats: &'a CoreStats,
     /// For commands that tell the time.
@@ -145,7 +154,7 @@ pub struct ScriptHost<'a> {
 
 impl ScriptHost<'_> {
     /// Finds the row, or says why a script may not run this command.
-    fn admit(&self, args: Args<'_>) -> Result<&'static Row, (CommandError, Option<&'static Row>)> {
+    fn admit(&mut self, args: Args<'_>) -> Result<&'static Row, (CommandError, Option<&'static Row>)> {
         const UNKNOWN: CommandError = CommandError::Text("ERR Unknown Redis command called from script");
         const ARITY: CommandError = CommandError::Text("ERR Wrong number of args calling Redis command from script");
         const DENIED: CommandError = CommandError::Text("ERR This Redis command is not allowed from script");
@@ -172,6 +181,9 @@ impl ScriptHost<'_> {
         if never || (row.flags.has(Flags::NOSCRIPT) && !may_all) {
             return Err((DENIED, Some(row)));
         }
+        if self.client.is_restricted() {
+            self.check_user(row, args).map_err(|error| (error, Some(row)))?;
+        }
         let writes = row.flags.has(Flags::WRITE);
         if self.run.reads_only && (writes || row.flags.has(Flags::MAY_REPLICATE)) {
             return Err((READS_ONLY, Some(row)));
@@ -184,6 +196,20 @@ impl ScriptHost<'_> {
             return Err((error, Some(row)));
         }
         Ok(row)
+    }
+
+    /// Whether the client's user may run this.
+    #[cold]
+    fn check_user(&mut self, row: &'static Row, args: Args<'_>) -> Result<(), CommandError> {
+        let user = self.client.user();
+        match check(user, row, args) {
+            Ok(()) => denied_patterns(user, row, args).map_or(Ok(()), Err),
+            Err(denial) => {
+                self.run.denied.push(denial.noted(user, row, args, Place::Script));
+                let text = denial.text(user, row);
+                Err(CommandError::Owned([b"ERR ACL failure in script: ", text.as_slice()].concat()))
+            }
+        }
     }
 
     /// Takes boxes, or notes which are missing.
@@ -261,6 +287,8 @@ impl ScriptHost<'_> {
             now_us: self.run.now_us,
             command: row.full_name,
             publisher: Publisher { registry: self.registry, pending: &mut self.run.publications },
+            users: self.users,
+            denied: None,
             scripting: None,
         };
         let result = handler(&mut context);
@@ -345,12 +373,11 @@ impl Host for ScriptHost<'_> {
 
     fn may_call(&mut self, arguments: &Arguments) -> Result<bool, Stop> {
         let args = Args::new(&arguments.buffer, &arguments.ranges, &[]);
-        let row = TABLE.find(args.get(0)).ok_or(Stop)?;
-        if !row.subcommands.is_empty() && args.len() > 1 && row.subcommand(args.get(1)).is_none() {
-            return Err(Stop);
+        let mut row = TABLE.find(args.get(0)).ok_or(Stop)?;
+        if let ([_, ..], true) = (row.visible_subcommands(), args.len() > 1) {
+            row = row.subcommand(args.get(1)).ok_or(Stop)?;
         }
-        // There are no access control lists yet: who may run the script may run everything.
-        Ok(true)
+        Ok(!self.client.is_restricted() || check(self.client.user(), row, args).is_ok())
     }
 
     fn poll(&mut self) -> Poll {

@@ -85,6 +85,12 @@ pub struct ServerFacts {
     pub stopping: AtomicBool,
     /// Failed attempts to authenticate.
     pub auth_failures: AtomicU64,
+    /// Requests whose command the user may not run.
+    pub denied_commands: AtomicU64,
+    /// Requests with a key that the user may not use.
+    pub denied_keys: AtomicU64,
+    /// Requests with a channel that the user may not use.
+    pub denied_channels: AtomicU64,
     /// The cron's work on keys and idle clients rests (DEBUG PAUSE-CRON).
     pub cron_paused: AtomicBool,
     /// Checksums of payloads are not looked at (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
@@ -135,6 +141,9 @@ impl ServerFacts {
             lfu_policy: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             auth_failures: AtomicU64::new(0),
+            denied_commands: AtomicU64::new(0),
+            denied_keys: AtomicU64::new(0),
+            denied_channels: AtomicU64::new(0),
             cron_paused: AtomicBool::new(false),
             skip_checksums: AtomicBool::new(false),
             scripts_may_all: AtomicBool::new(false),
@@ -180,7 +189,9 @@ impl ServerFacts {
             core.reset();
         }
         self.rejected_connections.store(0, Ordering::Relaxed);
-        self.auth_failures.store(0, Ordering::Relaxed);
+        for counter in [&self.auth_failures, &self.denied_commands, &self.denied_keys, &self.denied_channels] {
+            counter.store(0, Ordering::Relaxed);
+        }
         let samples = &self.samples;
         samples.cpu_at_reset_us.store(samples.cpu_us(), Ordering::Relaxed);
         super::memory::reset_peak();

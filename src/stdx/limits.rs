@@ -290,3 +290,14 @@ pub const REPLAY_BYTES_PER_READ: usize = 1 << 20;
 
 /// Commands of a log file that are loaded before others get at the boxes.
 pub const REPLAY_COMMANDS_PER_SLICE: usize = 1024;
+
+/// Commands and subcommands that a set of allowed commands can hold. Beyond: the server does not start (only an application
+/// that registers commands with very many subcommands comes there).
+pub const ACCESS_COMMANDS_MAX: usize = 2048;
+const _: () = assert!(ACCESS_COMMANDS_MAX.is_multiple_of(64), "sets of commands are made of whole words");
+
+/// Digits of a password that ACL GENPASS makes: 4096 bits, as in Redis. Beyond: an error.
+pub const PASSWORD_DIGITS_MAX: usize = 1024;
+
+/// Entries of ACL LOG that are looked through for an equal one (as in Redis). Beyond: a new entry.
+pub const DENIAL_SEARCH_ENTRIES_MAX: usize = 10;

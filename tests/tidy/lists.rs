@@ -19,7 +19,8 @@ pub const LAYERS: &[&[&str]] = &[
     &["stdx"],
     &["config", "stats"],
     &["resp", "value", "runtime"],
-    &["keyspace", "acl", "pubsub", "script", "client", "remote"],
+    &["acl"],
+    &["keyspace", "pubsub", "script", "client", "remote"],
     &["persist"],
     &["command"],
     &["shard"],
@@ -88,8 +89,9 @@ const UNSAFE_FILES: &[&str] = &[
 /// Files that may hold a lock. The data path has none: ownership is the lock (architecture.md §1).
 /// Those outside `server/`: CONFIG SET replaces the shared configuration; error kinds are counted per core, read by INFO;
 /// scripts and libraries are shared as sources, which a core reads when it meets one for the first time;
-/// channels are looked up by PUBLISH and SUBSCRIBE, for some instructions under one of many locks.
-const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs", "src/script/shared.rs", "src/stats/scripts.rs", "src/pubsub/registry.rs"];
+/// channels are looked up by PUBLISH and SUBSCRIBE, for some instructions under one of many locks;
+/// users are changed by ACL commands and looked up by AUTH, each core follows once after a change.
+const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs", "src/script/shared.rs", "src/stats/scripts.rs", "src/pubsub/registry.rs", "src/acl/users.rs"];
 
 /// All bans, each with its replacement.
 pub const BANS: &[Ban] = &[

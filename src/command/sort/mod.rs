@@ -172,6 +172,38 @@ impl<'a> Options<'a> {
     }
 }
 
+/// A pattern of SORT that may name keys beyond those of the key specifications.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OutsidePattern {
+    /// Behind BY.
+    By,
+    /// Behind GET.
+    Get,
+}
+
+/// The first such pattern of a request, unless something before it is wrong (the handler will say what).
+pub fn first_outside_pattern(args: Args<'_>, may_store: bool) -> Option<OutsidePattern> {
+    let mut at = 2;
+    while at < args.len() {
+        let behind = args.len() - at - 1;
+        at += match () {
+            () if args.is(at, b"asc") || args.is(at, b"desc") || args.is(at, b"alpha") => 1,
+            () if args.is(at, b"limit") && behind >= 2 => {
+                args.integer(at + 1).and(args.integer(at + 2)).ok()?;
+                3
+            }
+            () if args.is(at, b"store") && behind >= 1 && may_store => 2,
+            () if args.is(at, b"by") && behind >= 1 && memchr::memchr(b'*', args.get(at + 1)).is_some() => {
+                return Some(OutsidePattern::By);
+            }
+            () if args.is(at, b"by") && behind >= 1 => 2,
+            () if args.is(at, b"get") && behind >= 1 => return Some(OutsidePattern::Get),
+            () => return None,
+        };
+    }
+    None
+}
+
 /// Keys that elements name may lie in any shard. A request that will be refused goes where its first key lies.
 fn needs_all_shards(args: Args<'_>) -> bool {
     Options::parse(args, true).is_ok_and(|options| {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::acl::Users;
 use crate::command::table::TABLE;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
@@ -135,12 +136,13 @@ impl World {
         let (rings, outside) = lay_rings(options.cores, options.ring_slots);
         let scripts = Arc::new(SharedScripts::new(options.cores, server.scripts.clone()));
         let registry = Arc::new(Registry::new(server.pubsub.clone()));
+        let users = Arc::new(Users::new());
         let misses_max = random.below(3).saturating_sub(1) as u32;
         let cores = rings.into_iter().enumerate().map(|(id, (senders, receivers))| {
             let mut exchange = Exchange::new(id, meeting.clone(), hasher.clone(), senders, receivers);
             exchange.log = (!links.is_empty()).then(|| links.remove(0));
             let parts = (server.clone(), config.clone(), clock.clone(), scripts.clone(), registry.clone());
-            let mut core = Core::new(exchange, parts.0, parts.1, parts.2, parts.3, parts.4);
+            let mut core = Core::new(exchange, parts.0, parts.1, parts.2, parts.3, parts.4, users.clone());
             // Mostly at once to the rings: what happens there is what wants to be seen.
             core.misses_max = misses_max;
             core.walk_looks_max = 1 + options.seed as usize % 4;
