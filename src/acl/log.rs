@@ -129,7 +129,12 @@ mod tests {
     use super::*;
 
     fn denied(object: &str) -> Denied {
-        Denied { reason: Reason::Key, place: Place::TopLevel, object: object.as_bytes().into(), user: (*b"anna").into() }
+        Denied {
+            reason: Reason::Key,
+            place: Place::TopLevel,
+            object: object.as_bytes().into(),
+            user: (*b"anna").into(),
+        }
     }
 
     fn shown(log: &DenialLog) -> Vec<(u64, String, u64, i64)> {

@@ -316,7 +316,9 @@ mod tests {
     #[test]
     fn a_rule_undoes_earlier_ones_about_the_same() {
         let mut selector = Selector::new(false);
-        for (allows, name) in [(true, "client|list"), (true, "clientele"), (true, "get"), (false, "Client"), (true, "@Set")] {
+        for (allows, name) in
+            [(true, "client|list"), (true, "clientele"), (true, "get"), (false, "Client"), (true, "@Set")]
+        {
             selector.add_rule(allows, name.as_bytes());
         }
         assert_eq!(text_of(|out| selector.write_commands(out)), "-@all +clientele +get -client +@set");

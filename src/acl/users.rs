@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::log::{Denied, DenialLog, Entry};
+use super::log::{DenialLog, Denied, Entry};
 use super::user::{DEFAULT_USER, User};
 
 /// Users by name, in the order of their names.
@@ -83,7 +83,12 @@ impl Users {
     }
 
     /// Changes a user, or makes one; not if `change` fails.
-    pub fn change<E>(&self, name: &[u8], all_channels: bool, change: impl FnOnce(&mut User) -> Result<(), E>) -> Result<(), E> {
+    pub fn change<E>(
+        &self,
+        name: &[u8],
+        all_channels: bool,
+        change: impl FnOnce(&mut User) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut inner = self.lock();
         let mut user = match inner.users.get(name) {
             Some(user) => User::clone(user),

@@ -11,8 +11,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::acl::log::{Denied, Place, Reason};
 use crate::acl::User;
+use crate::acl::log::{Denied, Place, Reason};
 use crate::acl::users::UserMap;
 use crate::command::acl::check::{Denial, check, denied_patterns};
 use crate::command::acl::load::set_default_password;
@@ -43,7 +43,13 @@ enum Fate {
 impl Core {
     /// The error of a request that its user may not run; noted.
     #[cold]
-    pub(super) fn denied(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>, denial: Denial) -> CommandError {
+    pub(super) fn denied(
+        &mut self,
+        session: &mut Session,
+        row: &'static Row,
+        args: Args<'_>,
+        denial: Denial,
+    ) -> CommandError {
         session.client.last_command = row.full_name;
         let place = session.place();
         self.note_denial(session, denial.noted(session.client.user(), row, args, place));
@@ -67,7 +73,12 @@ impl Core {
 
     /// The error of a command of a transaction that could be queued but is denied now that it is to run; noted.
     #[cold]
-    pub(super) fn denied_in_transaction(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>) -> Option<CommandError> {
+    pub(super) fn denied_in_transaction(
+        &mut self,
+        session: &mut Session,
+        row: &'static Row,
+        args: Args<'_>,
+    ) -> Option<CommandError> {
         match check(session.client.user(), row, args) {
             Ok(()) => denied_patterns(session.client.user(), row, args),
             Err(denial) => {
@@ -173,7 +184,9 @@ impl Session {
         let Some(subscriptions) = &self.subscriptions else { return false };
         let forbidden = |kind, is_pattern| subscriptions.names(kind).any(|name| !user.may_hear(name, is_pattern));
         user.may_hear_less_than(self.client.user())
-            && (forbidden(Kind::Pattern, true) || forbidden(Kind::Channel, false) || forbidden(Kind::ShardChannel, false))
+            && (forbidden(Kind::Pattern, true)
+                || forbidden(Kind::Channel, false)
+                || forbidden(Kind::ShardChannel, false))
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Blocked {
     row: &'static Row,
     /// CLIENT REPLY OFF: the reply is thrown away.
     discard: bool,
+    /// What it took to find that it has to wait; counted already.
+    pub(super) spent_ns: u64,
 }
 
 /// How CLIENT UNBLOCK went.
@@ -70,7 +72,7 @@ impl Core {
             self.deadlines.insert((until_ms, session.key.as_u64()));
         }
         let (until_ms, timeout_reply) = (wait.until_ms, wait.timeout_reply);
-        session.blocked = Some(Box::new(Blocked { waiter, until_ms, timeout_reply, row, discard }));
+        session.blocked = Some(Box::new(Blocked { waiter, until_ms, timeout_reply, row, discard, spent_ns: 0 }));
         session.stall = Stall::Blocked;
         self.stats().blocked.add(1);
         self.stats().timeouts.set(self.deadlines.len() as u64);
@@ -154,6 +156,10 @@ impl Core {
         let blocked = self.session(key).and_then(|session| session.blocked.as_ref());
         if blocked.is_none_or(|blocked| blocked.waiter.claim.settle() != Settle::Won) {
             return false;
+        }
+        if let Some(blocked) = self.session(key).and_then(|session| session.blocked.as_ref()) {
+            let (id, spent_ns) = (blocked.row.id, blocked.spent_ns);
+            self.stats().per_command[id].duration_ns.subtract(spent_ns);
         }
         self.stats().count_error(&error.text());
         self.end_block(key, |_, reply| reply.error(error.text()));

@@ -83,13 +83,7 @@ impl Core {
                 Ok(())
             }
             ControlRequest::UsersChanged(reply) => return self.users_changed(session, reply, discard),
-            ControlRequest::ConfigSet { pairs, local } => {
-                let set = self.config_set(&pairs, local);
-                if set.is_ok() {
-                    self.apply_password(session, &pairs);
-                }
-                set
-            }
+            ControlRequest::ConfigSet { pairs, local } => self.config_set(session, &pairs, local),
             ControlRequest::ConfigRewrite { all } => self.config_rewrite(all),
             ControlRequest::Quit => {
                 session.closing = true;
@@ -128,13 +122,14 @@ impl Core {
         }
     }
 
-    fn config_set(&mut self, pairs: &[(Vec<u8>, Vec<u8>)], local: bool) -> Result<(), CommandError> {
+    fn config_set(&mut self, session: &mut Session, pairs: &[(Vec<u8>, Vec<u8>)], local: bool) -> Result<(), CommandError> {
         let result = self.shared_config.set(pairs, Setter { local, loading: self.server.saves.is_loading() });
         result.map_err(|error| CommandError::Owned(error.text()))?;
         self.refresh_config();
         let lfu = self.config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
         self.server.lfu_policy.store(lfu, Ordering::Relaxed);
         self.apply_to_log();
+        self.apply_password(session, pairs);
         Ok(())
     }
 

@@ -158,7 +158,11 @@ impl Core {
             }
         }
         self.count_one(session, row);
-        self.spent_alone(row, self.clock.monotonic_ns() - started_ns);
+        let spent_ns = self.clock.monotonic_ns() - started_ns;
+        self.spent_alone(row, spent_ns);
+        if let Some(blocked) = &mut session.blocked {
+            blocked.spent_ns = spent_ns;
+        }
         ran
     }
 

@@ -364,11 +364,11 @@ impl Core {
         if discard && matches!(row.full_name, "client|reply" | "reset") && result.is_ok() {
             discard = session.client.reply_mode == ReplyMode::Off;
         }
-        if row.full_name == "reset" && result.is_ok() {
+        let ends_subscriptions = row.full_name == "reset" && result.is_ok();
+        if ends_subscriptions {
             session.transaction = None;
             session.watch = None;
         }
-        let ends_subscriptions = row.full_name == "reset" && result.is_ok();
         let request = match result {
             Ok(request) => request,
             Err(error) => {

@@ -55,6 +55,15 @@ struct Caller {
     user: Arc<User>,
 }
 
+impl Caller {
+    /// A client for a script that goes on without its session.
+    fn nobody(&self) -> Client {
+        let mut client = Client::new(0, String::new(), String::new(), self.now_ms);
+        client.set_user(self.user.clone());
+        client
+    }
+}
+
 /// A script that stands still, with its boxes.
 pub(super) struct Standing {
     caller: Caller,
@@ -232,11 +241,7 @@ impl Core {
         let position = reply.position();
         let client = match &mut session {
             Some(session) => &mut session.client,
-            None => {
-                let client = nobody.insert(Client::new(0, String::new(), String::new(), caller.now_ms));
-                client.set_user(caller.user.clone());
-                client
-            }
+            None => nobody.insert(caller.nobody()),
         };
         let own_database = std::mem::replace(&mut client.database, run.database);
         let stats = &self.server.cores[self.id];
@@ -284,9 +289,6 @@ impl Core {
             reply.truncate(position);
         }
         if let Some(session) = &mut session {
-            for denied in run.denied.drain(..) {
-                self.note_denial(session, denied);
-            }
             *session.reply() = reply;
             session.killed |= run.panicked;
         }
@@ -318,6 +320,9 @@ impl Core {
                 }
             }
             return slice;
+        }
+        if let Some(session) = session.as_deref() {
+            run.denied.drain(..).for_each(|denied| self.note_denial(session, denied));
         }
         if run.touched == caller.declared {
             caller.callee.kept_to_its_keys();

@@ -23,9 +23,8 @@ pub(super) fn setuser(context: &mut SessionContext<'_>) -> Result<ControlRequest
     if has_blanks(name) {
         return Err(CommandError::Text("ERR Usernames can't contain spaces or null characters"));
     }
-    let rules = join_selectors(context.args.iter_from(3)).map_err(|word| {
-        CommandError::quoting("ERR Unmatched parenthesis in acl selector starting at '", word, "'.")
-    })?;
+    let rules = join_selectors(context.args.iter_from(3))
+        .map_err(|word| CommandError::quoting("ERR Unmatched parenthesis in acl selector starting at '", word, "'."))?;
     let all_channels = new_users_hear_all(context.config);
     context.users.change(name, all_channels, |user: &mut User| {
         rules.iter().try_for_each(|rule| {

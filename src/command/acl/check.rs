@@ -90,8 +90,7 @@ fn check_selector(selector: &Selector, row: &'static Row, args: Args<'_>) -> Res
         return Err(Denial { reason: Reason::Command, argument: 0 });
     }
     if !selector.all_keys && keys::has_keys(row.command) {
-        let is_denied =
-            |key: keys::FoundKey| !selector.allows_key(args.get(key.argument), access_of(key.flags));
+        let is_denied = |key: keys::FoundKey| !selector.allows_key(args.get(key.argument), access_of(key.flags));
         if let Some(argument) = keys::find_key(row.command, args, is_denied) {
             return Err(Denial { reason: Reason::Key, argument });
         }
@@ -140,8 +139,7 @@ pub fn denied_patterns(user: &User, row: &'static Row, args: Args<'_>) -> Option
         _ => return None,
     };
     let reads = Access { reads: true, writes: false };
-    let allows =
-        |selector: &Selector| selector.allows_every_key(reads) && check_selector(selector, row, args).is_ok();
+    let allows = |selector: &Selector| selector.allows_every_key(reads) && check_selector(selector, row, args).is_ok();
     if user.selectors.iter().any(allows) {
         return None;
     }

@@ -70,9 +70,11 @@ pub fn at_start(config: &Config, lines: &[Line]) -> Result<Users, String> {
         return Ok(users);
     }
     if !lines.is_empty() {
-        return Err("There are users in the configuration file, and it names an ACL file too (aclfile). Only one of the two \
+        return Err(
+            "There are users in the configuration file, and it names an ACL file too (aclfile). Only one of the two \
                     can be; otherwise it would be hard to tell who may do what."
-            .to_string());
+                .to_string(),
+        );
     }
     match load_file(config) {
         Ok(loaded) => users.replace(loaded),
@@ -114,9 +116,8 @@ fn load_line(users: &Users, line: &Line, config: &Config) -> Result<(), String> 
 pub fn load_file(config: &Config) -> Result<Vec<User>, Vec<u8>> {
     let path = config.get_path(crate::param!("aclfile"));
     let shown = config.get_bytes(crate::param!("aclfile"));
-    let text = acl_file::read(path).map_err(|reason| {
-        [b"Error loading ACLs, opening file '", shown, b"': ", reason.as_bytes()].concat()
-    })?;
+    let text = acl_file::read(path)
+        .map_err(|reason| [b"Error loading ACLs, opening file '", shown, b"': ", reason.as_bytes()].concat())?;
     read_file(&text, shown, new_users_hear_all(config))
 }
 
@@ -135,14 +136,17 @@ fn read_file(text: &[u8], path: &[u8], all_channels: bool) -> Result<Vec<User>, 
             Err(Wrong::Text(text)) => errors.extend(text),
             Err(Wrong::Duplicate(name)) => {
                 let number = (index + 1).to_string();
-                errors.extend([b"WARNING: Duplicate user '", name, b"' found on line ", number.as_bytes(), b". "].concat());
+                errors.extend(
+                    [b"WARNING: Duplicate user '", name, b"' found on line ", number.as_bytes(), b". "].concat(),
+                );
             }
         }
     }
     if errors.is_empty() {
         return Ok(users);
     }
-    errors.extend_from_slice(b"WARNING: ACL errors detected, no change to the previously active ACL rules was performed");
+    errors
+        .extend_from_slice(b"WARNING: ACL errors detected, no change to the previously active ACL rules was performed");
     Err(errors)
 }
 
@@ -200,12 +204,19 @@ mod tests {
         let config = Config::new();
         for (text, error) in [
             ("user a on\nuser b off +@nosuch", ""),
-            ("user a on\nuser a off", "Error in user declaration 'a': Duplicate user found. A user can only be defined once in config files"),
+            (
+                "user a on\nuser a off",
+                "Error in user declaration 'a': Duplicate user found. A user can only be defined once in config files",
+            ),
             ("user a (+get", "Error in user declaration '(+get': Wrong format"),
             ("user a on bogus", "Error in user declaration 'bogus': Syntax error"),
         ] {
             let checked = check_lines(&lines(text), &config);
-            assert_eq!(checked.map_or_else(|error| error.to_string(), |()| String::new()).contains(error), true, "{text}");
+            assert_eq!(
+                checked.map_or_else(|error| error.to_string(), |()| String::new()).contains(error),
+                true,
+                "{text}"
+            );
         }
         let users = at_start(&config, &lines("user default on ~* +@all -get\nuser a on (+get ~x)")).expect("users");
         let shown: Vec<String> = users.lines().into_iter().map(|line| String::from_utf8(line).expect("text")).collect();
@@ -224,7 +235,9 @@ mod tests {
         let mut config = Config::new();
         config.set_words(crate::param!(index of "requirepass"), &[b"secret"]).expect("a password");
         let users = at_start(&config, &[]).expect("users");
-        assert!(users.authenticate(DEFAULT_USER, b"secret").is_some() && users.authenticate(DEFAULT_USER, b"x").is_none());
+        assert!(
+            users.authenticate(DEFAULT_USER, b"secret").is_some() && users.authenticate(DEFAULT_USER, b"x").is_none()
+        );
         set_default_password(&users, b"");
         assert!(users.authenticate(DEFAULT_USER, b"x").is_some());
     }

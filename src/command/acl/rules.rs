@@ -151,7 +151,8 @@ fn apply_to_selector(selector: &mut Selector, rule: &[u8]) -> Result<(), RuleErr
             if selector.all_keys {
                 return Err(RuleError::AllKeys);
             }
-            let (access, pattern) = key_pattern(rule).filter(|(_, pattern)| !has_blanks(pattern)).ok_or(RuleError::Syntax)?;
+            let (access, pattern) =
+                key_pattern(rule).filter(|(_, pattern)| !has_blanks(pattern)).ok_or(RuleError::Syntax)?;
             selector.add_keys(pattern, access);
         }
         [b'&', pattern @ ..] => {
@@ -268,9 +269,15 @@ mod tests {
             ("~a %R~b %w~c %rW~d %R~e %W~e", "off sanitize-payload ~a %R~b %W~c ~d ~e resetchannels -@all"),
             ("skip-sanitize-payload &a &b &a", "off skip-sanitize-payload resetchannels &a &b -@all"),
             ("+@all -@hash -@slow +hget -@hash", "off sanitize-payload resetchannels +@all -@slow +hget -@hash"),
-            ("+client|list +config|get +config +acl|list -acl", "off sanitize-payload resetchannels -@all +client|list +config -acl"),
+            (
+                "+client|list +config|get +config +acl|list -acl",
+                "off sanitize-payload resetchannels -@all +client|list +config -acl",
+            ),
             ("+select|0 +SELECT|0 +debug|segfault +debug", "off sanitize-payload resetchannels -@all +select|0 +debug"),
-            ("(+get ~a) ( +set ) ()", "off sanitize-payload resetchannels -@all (~a resetchannels -@all +get) (resetchannels -@all +set) (resetchannels -@all)"),
+            (
+                "(+get ~a) ( +set ) ()",
+                "off sanitize-payload resetchannels -@all (~a resetchannels -@all +get) (resetchannels -@all +set) (resetchannels -@all)",
+            ),
             ("(+get) clearselectors", "off sanitize-payload resetchannels -@all"),
             ("on nopass ~* &* +get (+set) reset", "off sanitize-payload resetchannels -@all"),
         ] {
