@@ -122,6 +122,32 @@ fn example() -> PathBuf {
     folder.join("examples/custom_command")
 }
 
+/// The application's command is in its categories, and can be allowed and denied by name, by category, and by key.
+fn users_may_run_an_applications_command_or_not(socket: &str) {
+    let (mut owner, mut user) = (Client::connect(socket).expect("it listens"), Client::connect(socket).expect("it listens"));
+    let mut own = |words: &[&str]| owner.command(words).expect("it answers");
+    let Reply::Array(names) = own(&["ACL", "CAT", "string"]) else { panic!("ACL CAT is a list") };
+    assert!(names.contains(&Reply::Bulk(b"increxisting".to_vec())), "{names:?}");
+    own(&["SET", "a1", "1"]);
+    let denied = "NOPERM User anna has no permissions to run the 'increxisting' command";
+    for (rules, reply) in [
+        (&["+@all", "-increxisting"][..], Err(denied)),
+        (&["-@all", "+increxisting"], Ok(2)),
+        (&["-@all", "+@string"], Ok(3)),
+        (&["+@all", "-@write"], Err(denied)),
+        (&["+@all", "resetkeys", "%R~a*"], Err("NOPERM No permissions to access a key")),
+        (&["+@all", "resetkeys", "%RW~a*"], Ok(4)),
+        (&["-@all", "(+increxisting ~a*)"], Ok(5)),
+    ] {
+        own(&[&["ACL", "SETUSER", "anna", "reset", "on", "nopass", "~*"], rules].concat());
+        user.command(&["AUTH", "anna", "x"]).expect("it answers");
+        let expected = reply.map_or_else(|text: &str| Reply::Error(text.as_bytes().to_vec()), Reply::Integer);
+        assert_eq!(user.command(&["INCREXISTING", "a1"]).expect("it answers"), expected, "{rules:?}");
+    }
+    own(&["ACL", "DELUSER", "anna"]);
+    assert!(user.command(&["PING"]).is_err(), "the connections of a user who is removed end");
+}
+
 #[test]
 fn an_application_adds_a_command() {
     let mut child = Command::new(example())
@@ -157,6 +183,7 @@ fn an_application_adds_a_command() {
     }
     assert!(text(say(&["COMMAND", "DOCS", "increxisting"])).len() > 100);
     assert_eq!(say(&["COMMAND", "GETKEYS", "INCREXISTING", "n"]), Reply::Array(vec![Reply::Bulk(b"n".to_vec())]));
+    users_may_run_an_applications_command_or_not(&socket);
     let help = Command::new(env!("CARGO_BIN_EXE_ringfort-cli"))
         .args(["-s", &socket, "--no-raw", "COMMAND", "DOCS", "increxisting"])
         .output()

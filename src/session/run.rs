@@ -366,8 +366,7 @@ impl Core {
         }
         let ends_subscriptions = row.full_name == "reset" && result.is_ok();
         if ends_subscriptions {
-            session.transaction = None;
-            session.watch = None;
+            (session.transaction, session.watch) = (None, None);
         }
         let request = match result {
             Ok(request) => request,

@@ -231,7 +231,6 @@ impl Core {
         start: Option<Arguments<'_>>,
         slice_ms: u64,
     ) -> Slice {
-        let mut nobody = None;
         let protocol = session.as_ref().map_or(Default::default(), |session| session.client.protocol);
         let mut reply = match &mut session {
             Some(session) => std::mem::replace(session.reply(), Reply::new(protocol)),
@@ -241,7 +240,7 @@ impl Core {
         let position = reply.position();
         let client = match &mut session {
             Some(session) => &mut session.client,
-            None => nobody.insert(caller.nobody()),
+            None => &mut caller.nobody(),
         };
         let own_database = std::mem::replace(&mut client.database, run.database);
         let stats = &self.server.cores[self.id];
