@@ -20,6 +20,7 @@ const ORACLE: (u32, u32) = (7, 0);
 const ALLOWED: &[Allowed] = &[
     (
         &[
+            "acl|cat",
             "bitcount",
             "bitfield",
             "bitfield_ro",
@@ -83,7 +84,7 @@ const ALLOWED: &[Allowed] = &[
     (&["zrank", "zrevrank"], "syntax", "WITHSCORE came with 7.2"),
     (&["zrank", "zrevrank"], "arity", "likewise"),
     (&["client|pause"], "since", "7.2 names the first stable version instead of the unstable 2.9.50"),
-    (&["client|setname", "config|resetstat", "config|rewrite"], "tips", "cluster tips came with 7.2"),
+    (&["acl|deluser", "acl|save", "acl|setuser", "client|setname", "config|resetstat", "config|rewrite"], "tips", "cluster tips came with 7.2"),
     (&["randomkey", "scan"], "tips", "the tip on merging replies came after 7.2"),
     (&["blmove", "blpop", "brpop", "brpoplpush"], "flags", "scripts may run them since 7.2: there they do not wait"),
     (&["bitop"], "syntax", "8.2 added four operations"),
