@@ -11,6 +11,7 @@ use ringfort::command::blocking::Waiting;
 use ringfort::command::context::{Context, Keyspaces};
 use ringfort::command::table::{Row, TABLE};
 use ringfort::config::Config;
+use ringfort::keyspace::prefetch::{self, Wanted};
 use ringfort::keyspace::{KeyHasher, Keyspace, Turn};
 use ringfort::resp::reply::{Protocol, Reply};
 use ringfort::resp::request::ArgRange;
@@ -98,9 +99,7 @@ impl Bench {
             *hash = self.hasher.key(requests.args(index).get(1)).hash;
             keyspace.prefetch_bucket(0, *hash);
         }
-        for &hash in &hashes[..count] {
-            keyspace.prefetch_entries(0, hash);
-        }
+        prefetch::touch(hashes[..count].iter().map(|&hash| Wanted { keyspace, database: 0, hash, member: None }));
         for (index, &hash) in hashes[..count].iter().enumerate() {
             let mut context = Context {
                 args: requests.args(index),

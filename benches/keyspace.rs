@@ -89,7 +89,7 @@ fn find_all_prefetched(table: &Table, keys: &[u64; BATCH]) {
     keys.iter()
         .for_each(|&key| table.prefetch_bucket(hash_of(key)));
     keys.iter()
-        .for_each(|&key| table.prefetch_entries(hash_of(key)));
+        .for_each(|&key| drop(table.prefetch_entry(hash_of(key))));
     find_all(table, keys);
 }
 

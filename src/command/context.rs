@@ -54,6 +54,12 @@ impl<'a> Keyspaces<'a> {
         self.boxes[shard].as_deref_mut().expect("the router took the box before it called the handler")
     }
 
+    /// The same to look at.
+    #[inline]
+    pub fn in_hand(&self, shard: usize) -> &Keyspace {
+        self.boxes[shard].as_deref().expect("the router took the box before it called the handler")
+    }
+
     /// The entry of a key that was looked up in this turn, so that several can be looked at together.
     pub fn find(&self, database: u32, key: &Key<'_>) -> Option<Entry<'_>> {
         let keyspace = self.boxes[self.shard_of(key)].as_deref();

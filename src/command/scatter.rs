@@ -2,6 +2,7 @@
 //!
 //! Called by `shard::call`, and for parts done elsewhere by `session::multi`.
 
+use crate::keyspace::prefetch::{self, Wanted};
 use crate::resp::reply::Reply;
 use crate::stdx::limits::PREFETCH_WINDOW;
 
@@ -37,7 +38,7 @@ fn run_items(step: usize, part: PartHandler, context: &mut Context<'_>) -> Resul
     for window in (1..count).step_by(step * PREFETCH_WINDOW) {
         let items = (window..count).step_by(step).take(PREFETCH_WINDOW);
         if items.len() > 1 {
-            prefetch(items.clone(), context);
+            prefetch_items(items.clone(), context);
         }
         for item in items {
             sum += part(context, item)?;
@@ -46,7 +47,7 @@ fn run_items(step: usize, part: PartHandler, context: &mut Context<'_>) -> Resul
     Ok(sum)
 }
 
-fn prefetch(items: impl Iterator<Item = usize>, context: &mut Context<'_>) {
+fn prefetch_items(items: impl Iterator<Item = usize>, context: &mut Context<'_>) {
     let mut hashes = [(0, 0); PREFETCH_WINDOW];
     let mut filled = 0;
     for item in items {
@@ -56,9 +57,9 @@ fn prefetch(items: impl Iterator<Item = usize>, context: &mut Context<'_>) {
         hashes[filled] = (shard, key.hash);
         filled += 1;
     }
-    for &(shard, hash) in &hashes[..filled] {
-        context.keyspaces.shard(shard).prefetch_entries(context.database, hash);
-    }
+    let (keyspaces, database) = (&context.keyspaces, context.database);
+    let wanted = |&(shard, hash): &(usize, u64)| Wanted { keyspace: keyspaces.in_hand(shard), database, hash, member: None };
+    prefetch::touch(hashes[..filled].iter().map(wanted));
 }
 
 /// Writes the reply of a scattered command whose parts are done (the elements of an array are written already).

@@ -318,6 +318,8 @@ pub struct Command {
     pub categories: Categories,
     /// Its keys.
     pub keys: &'static [KeySpec],
+    /// The argument that names a member (field) of the first key's collection, 0 for none. A hint: it is asked for ahead.
+    pub member: usize,
     /// The group of the documentation ("string", "generic", "connection", "server" …).
     pub group: &'static str,
     /// The Redis version it came with.
@@ -351,6 +353,7 @@ impl Command {
         flags: Flags::NONE,
         categories: Categories::NONE,
         keys: &[],
+        member: 0,
         group: "server",
         since: "1.0.0",
         summary: "",

@@ -121,6 +121,13 @@ impl Database {
         self.expires.memory_bytes()
     }
 
+    /// Asks for the first line of the entry that is probably the key's; its bucket should have arrived by now.
+    #[inline]
+    pub(super) fn prefetch_entry(&self, hash: u64) -> Option<std::ptr::NonNull<u8>> {
+        self.keys.prefetch_entry(hash)
+    }
+
+    #[inline]
     fn find(&self, key: &Key<'_>) -> Option<EntryPointer> {
         let found = self.keys.find(key.hash, |at| {
             // SAFETY: the table only holds pointers of live entries of this database.
@@ -195,11 +202,6 @@ impl Keyspace {
         self.databases[database as usize].keys.prefetch_bucket(hash);
     }
 
-    /// Touches the entries that may be the key's; the bucket should have arrived by now.
-    #[inline]
-    pub fn prefetch_entries(&self, database: u32, hash: u64) {
-        self.databases[database as usize].keys.prefetch_entries(hash);
-    }
 
     /// The key's entry, counted as a hit or miss and as a use of the key; one whose time has come is removed first.
     #[inline]

@@ -19,6 +19,7 @@ use std::ptr::NonNull;
 
 use crate::stdx::number::{self, INTEGER_TEXT_BYTES_MAX};
 use crate::value::object::{Collection, LongString, ObjectType, Value};
+use crate::value::table::prefetch_line;
 
 const HEADER_BYTES: usize = 8;
 const KIND_MASK: u8 = 0x0f;
@@ -86,6 +87,7 @@ pub enum NewValue<'a> {
 }
 
 impl NewValue<'_> {
+    #[inline]
     fn tail_len(&self) -> usize {
         match self {
             NewValue::Inline(bytes) => bytes.len(),
@@ -100,6 +102,7 @@ impl NewValue<'_> {
 pub struct EntryPointer(NonNull<u8>);
 
 /// An entry seen from above: key, value, expiry, access.
+#[derive(Clone, Copy)]
 pub struct Entry<'a> {
     at: NonNull<u8>,
     lifetime: PhantomData<&'a u8>,
@@ -178,6 +181,7 @@ impl EntryPointer {
         Entry { at: self.0, lifetime: PhantomData }
     }
 
+    #[inline]
     fn view(&self) -> Entry<'_> {
         Entry { at: self.0, lifetime: PhantomData }
     }
@@ -324,29 +328,35 @@ impl EntryPointer {
 }
 
 impl<'a> Entry<'a> {
+    #[inline]
     fn byte(&self, offset: usize) -> u8 {
         // SAFETY: only called with offsets inside the 8-byte header of a live entry.
         unsafe { *self.at.as_ptr().add(offset) }
     }
 
+    #[inline]
     fn kind(&self) -> u8 {
         self.byte(0) & KIND_MASK
     }
 
+    #[inline]
     fn flags(&self) -> u8 {
         self.byte(0) & !KIND_MASK
     }
 
+    #[inline]
     fn tail_len(&self) -> usize {
         // SAFETY: bytes 6 and 7 of the header, 2-aligned because the allocation is 8-aligned.
         unsafe { self.at.as_ptr().add(6).cast::<u16>().read() as usize }
     }
 
+    #[inline]
     fn key_offset(&self) -> usize {
         let flags = self.flags();
         HEADER_BYTES + if flags & FLAG_EXPIRES != 0 { 8 } else { 0 } + if flags & FLAG_LONG_KEY != 0 { 8 } else { 0 }
     }
 
+    #[inline]
     fn key_len(&self) -> usize {
         // SAFETY: the header always holds the short length; with LONG_KEY the word before the key holds the long one.
         unsafe {
@@ -358,32 +368,51 @@ impl<'a> Entry<'a> {
         }
     }
 
+    #[inline]
     fn tail_offset(&self) -> usize {
         self.key_offset() + self.key_len()
     }
 
+    #[inline]
     fn tail(&self) -> *const u8 {
         // SAFETY: the tail lies inside the allocation by construction.
         unsafe { self.at.as_ptr().add(self.tail_offset()) }
     }
 
+    #[inline]
     fn tail_bytes(&self) -> &'a [u8] {
         // SAFETY: `tail_len` bytes at the tail are initialised for kind Inline.
         unsafe { std::slice::from_raw_parts(self.tail(), self.tail_len()) }
     }
 
+    #[inline]
     fn integer(&self) -> i64 {
         // SAFETY: kind Integer: the tail holds an i64.
         unsafe { self.tail().cast::<i64>().read_unaligned() }
     }
 
+    /// Asks for the cache lines behind the first one; of a long value only the first ones, the processor sees to the rest.
+    #[inline]
+    pub fn prefetch_rest(&self) {
+        const LINE_BYTES: usize = 64;
+        const LINES_MAX: usize = 4;
+        let end = (self.tail_offset() + self.tail_len()).min(LINES_MAX * LINE_BYTES);
+        let mut offset = LINE_BYTES - self.at.as_ptr() as usize % LINE_BYTES;
+        while offset < end {
+            prefetch_line(self.at.as_ptr().wrapping_add(offset));
+            offset += LINE_BYTES;
+        }
+    }
+
     /// The key.
+    #[inline]
     pub fn key(&self) -> &'a [u8] {
         // SAFETY: `key_len` initialised bytes stand at `key_offset`.
         unsafe { std::slice::from_raw_parts(self.at.as_ptr().add(self.key_offset()), self.key_len()) }
     }
 
     /// The value.
+    #[inline]
     pub fn value(&self) -> ValueRef<'a> {
         match self.kind() {
             KIND_INLINE => ValueRef::Inline(self.tail_bytes()),

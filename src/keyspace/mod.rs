@@ -13,6 +13,7 @@ pub mod hash;
 pub mod hold;
 pub mod snapshot;
 pub mod journal;
+pub mod prefetch;
 pub mod records;
 pub mod wait;
 pub mod watch;

@@ -401,6 +401,17 @@ impl Reply {
     /// A marker and an integer.
     #[inline]
     fn header(&mut self, marker: u8, value: i64) {
+        match usize::try_from(value).ok().and_then(|value| SHORT_HEADERS.get(value)) {
+            Some(header) => {
+                let start = self.bytes.len();
+                self.bytes.extend_from_slice(&(header | u64::from(marker)).to_le_bytes());
+                self.bytes.truncate(start + (header >> 56) as usize);
+            }
+            None => self.long_header(marker, value),
+        }
+    }
+
+    fn long_header(&mut self, marker: u8, value: i64) {
         if let Some((digits, count)) = short_digits(value) {
             let line = u128::from(marker) | (u128::from(digits) << 8) | (CRLF << (8 + 8 * count));
             self.short_line(line, 1 + count + 2);
@@ -436,6 +447,26 @@ impl Reply {
     }
 }
 
+
+/// Headers of the numbers below 1000, which most lengths are: room for the marker, digits, CRLF; the highest byte says how
+/// many bytes that is.
+static SHORT_HEADERS: [u64; 1000] = {
+    let mut headers = [0; 1000];
+    let mut value = 0;
+    while value < headers.len() as u64 {
+        let digits = [value / 100, value / 10 % 10, value % 10];
+        let mut digit = if value < 10 { 2 } else if value < 100 { 1 } else { 0 };
+        let mut shift = 8;
+        while digit < digits.len() {
+            headers[value as usize] |= (b'0' as u64 + digits[digit]) << shift;
+            digit += 1;
+            shift += 8;
+        }
+        headers[value as usize] |= (CRLF as u64) << shift | (shift / 8 + 2) << 56;
+        value += 1;
+    }
+    headers
+};
 
 /// CR and LF as the lowest bytes of a number.
 const CRLF: u128 = u16::from_le_bytes(*b"\r\n") as u128;

@@ -11,6 +11,7 @@ use crate::command::error::CommandError;
 use crate::command::spec::{Flags, Run, Step};
 use crate::command::table::Row;
 use crate::keyspace::Turn;
+use crate::keyspace::prefetch::{self, Wanted};
 use crate::pubsub::registry::Publisher;
 use crate::resp::reply::Reply;
 use crate::resp::request::Requests;
@@ -145,11 +146,7 @@ impl Core {
     /// hand for the whole turn or missed for the whole turn, so a session's commands for it keep their order.
     fn run_window(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests, now_ms: i64) {
         let window = std::mem::take(&mut self.window);
-        for planned in &window {
-            if planned.direct && let Some(keyspace) = &self.exchange.boxes[planned.shard] {
-                keyspace.prefetch_entries(session.client.database, planned.hash);
-            }
-        }
+        self.look_ahead(session, &window, buffer, requests);
         let started_ns = self.clock.monotonic_ns();
         for planned in &window {
             let args = args_of(buffer, requests, planned.index);
@@ -168,6 +165,21 @@ impl Core {
         stats.commands.add(window.len() as u64);
         session.client.commands += window.len() as u64;
         self.window = window;
+    }
+
+    /// Touches what the direct commands of a window will look at.
+    #[inline]
+    fn look_ahead(&self, session: &Session, window: &[Planned], buffer: &[u8], requests: &Requests) {
+        // Boxes are missed for a whole turn, so in nearly all windows all commands are direct or none is.
+        if !window.iter().all(|planned| planned.direct) {
+            return;
+        }
+        prefetch::touch(window.iter().map(|planned| Wanted {
+            keyspace: self.exchange.boxes[planned.shard].as_deref().expect("a direct command's box is in hand"),
+            database: session.client.database,
+            hash: planned.hash,
+            member: call::member_of(planned.row, args_of(buffer, requests, planned.index)),
+        }));
     }
 
     /// Runs a command whose boxes are in hand; `only`: the one shard that has all its keys, and the first key's hash.

@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::command::args::Args;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::scatter;
@@ -13,6 +14,13 @@ use crate::command::table::Row;
 use crate::stats::core::CoreStats;
 
 use super::{record, wait};
+
+/// The member (field) of a collection that a request names first.
+#[inline]
+pub fn member_of<'a>(row: &Row, args: Args<'a>) -> Option<&'a [u8]> {
+    let at = row.command.member;
+    (at > 0 && at < args.len()).then(|| args.get(at))
+}
 
 /// A handler panicked: an error of ours. The client that sent the command is closed.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use crate::command::table::Row;
 use crate::config::Config;
 use crate::keyspace::Turn;
 use crate::keyspace::hold::HoldId;
+use crate::keyspace::prefetch::{self, Wanted};
 use crate::resp::reply::Reply;
 use crate::runtime::clock::Clock;
 use crate::stats::core::CoreStats;
@@ -334,10 +335,12 @@ impl Exchange {
             let command = batch.command(index);
             own.prefetch_bucket(command.database, command.hash);
         }
-        for index in batch.next..window_end {
+        let own = &*own;
+        prefetch::touch((batch.next..window_end).map(|index| {
             let command = batch.command(index);
-            own.prefetch_entries(command.database, command.hash);
-        }
+            let member = call::member_of(command.row, batch.args(index));
+            Wanted { keyspace: own, database: command.database, hash: command.hash, member }
+        }));
     }
 
     fn is_held(&mut self, batch: &Batch, index: usize) -> bool {
@@ -425,15 +428,15 @@ impl Exchange {
         wait::serve(&mut self.boxes, &self.hasher, runner);
     }
 
-    fn prefetch_items(&mut self, batch: &Batch, items: impl Iterator<Item = usize> + Clone) {
+    fn prefetch_items(&mut self, batch: &Batch, items: impl ExactSizeIterator<Item = usize> + Clone) {
         let (args, database, hasher) = (batch.args(0), batch.command(0).database, self.hasher.clone());
         let own = self.own();
         for item in items.clone() {
             own.prefetch_bucket(database, hasher.hash(args.get(item)));
         }
-        for item in items {
-            own.prefetch_entries(database, hasher.hash(args.get(item)));
-        }
+        let own = &*own;
+        let wanted = |item| Wanted { keyspace: own, database, hash: hasher.hash(args.get(item)), member: None };
+        prefetch::touch(items.map(wanted));
     }
 
     fn run_items(&mut self, batch: &mut Batch, runner: &Runner<'_>, part: PartHandler) {

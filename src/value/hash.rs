@@ -7,6 +7,7 @@
 use crate::stdx::random::Random;
 
 use super::listpack::{Element, Listpack};
+use super::member_table::MemberTable;
 use super::object::{Collection, collection_conversions};
 
 #[path = "hash/fields.rs"]
@@ -79,6 +80,15 @@ impl Hash {
     /// (Unix milliseconds, 0 for none) in the order of the times.
     pub fn from_listpack(pack: Listpack, timed: bool) -> Result<Hash, Refused> {
         Ok(Hash { body: Body::Packed(Packed::from_listpack(pack, timed)?) })
+    }
+
+    /// The table of a large hash.
+    #[inline]
+    pub fn member_table(&self) -> Option<&MemberTable> {
+        match &self.body {
+            Body::Packed(_) => None,
+            Body::Table(fields) => Some(&fields.members),
+        }
     }
 
     /// The listpack of a packed hash, and whether it has times.

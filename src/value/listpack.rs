@@ -475,7 +475,34 @@ impl Listpack {
 
     /// Puts an element before the first one.
     pub fn push_front(&mut self, element: Element<'_>) {
-        self.insert(HEADER_BYTES, element);
+        let added = element.packed_bytes();
+        self.reserve(added);
+        let old_len = self.bytes.len();
+        self.bytes.resize(old_len + added, END);
+        self.bytes.copy_within(HEADER_BYTES..old_len, HEADER_BYTES + added);
+        element.write(&mut self.bytes[HEADER_BYTES..HEADER_BYTES + added]);
+        self.count(1);
+    }
+
+    /// Removes the first element, if there is one.
+    pub fn remove_first(&mut self) {
+        if !self.is_empty() {
+            let (to, len) = (self.end_of(HEADER_BYTES), self.bytes.len());
+            self.bytes.copy_within(to.., HEADER_BYTES);
+            self.bytes.truncate(len - (to - HEADER_BYTES));
+            self.count(-1);
+            self.release();
+        }
+    }
+
+    /// Removes the last element, if there is one.
+    pub fn remove_last(&mut self) {
+        if let Some(at) = self.last() {
+            self.bytes[at] = END;
+            self.bytes.truncate(at + 1);
+            self.count(-1);
+            self.release();
+        }
     }
 
     /// Puts another element in the place of the one at `at`, where the new one stands then.
@@ -589,7 +616,9 @@ impl Listpack {
             start += packed;
         }
         self.count(change);
-        self.release();
+        if added < to - from {
+            self.release();
+        }
     }
 
     /// Capacity that has become far too large is given back.

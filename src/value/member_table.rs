@@ -21,10 +21,15 @@ use std::ptr::NonNull;
 
 use super::member_hash;
 use super::object::ALLOCATIONS_PER_SLICE;
-use super::table::Table;
+use super::table::{Table, prefetch_line};
 
 /// Allocations are multiples of this, the allocator's own granularity, so nothing is lost by rounding.
 const GRAIN_BYTES: usize = 16;
+
+/// Members from which on it is worth while to ask for cache lines ahead.
+const PREFETCHED_LEN_MIN: usize = 2048;
+
+const LINE_BYTES: usize = 64;
 
 /// Bytes of the longest varint.
 const VARINT_BYTES_MAX: usize = 10;
@@ -250,6 +255,28 @@ impl MemberTable {
     /// Bytes of the heap it takes. In constant time.
     pub fn memory_bytes(&self) -> usize {
         self.members_bytes + self.table.memory_bytes()
+    }
+
+    /// Asks for the cache line where a member will be looked for; returns the member's hash for `prefetch_member`. None for
+    /// a table so small that it is in the cache anyhow.
+    #[inline]
+    pub fn prefetch_bucket(&self, member: &[u8]) -> Option<u64> {
+        if self.len() < PREFETCHED_LEN_MIN {
+            return None;
+        }
+        let hash = member_hash::hash(member);
+        self.table.prefetch_bucket(hash);
+        Some(hash)
+    }
+
+    /// Asks for the member itself, some time after `prefetch_bucket`.
+    #[inline]
+    pub fn prefetch_member(&self, hash: u64) {
+        if let Some(at) = self.table.prefetch_entry(hash)
+            && self.members_bytes > self.len() * LINE_BYTES / 2
+        {
+            prefetch_line(at.as_ptr().wrapping_add(LINE_BYTES));
+        }
     }
 
     /// Whether this is a member.

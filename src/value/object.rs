@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::hash::Hash;
 use super::list::List;
+use super::member_table::MemberTable;
 use super::set::Set;
 use super::sorted_set::SortedSet;
 use super::stream::Stream;
@@ -159,6 +160,19 @@ collections! {
     Hash;
     /// A stream.
     Stream;
+}
+
+impl Value {
+    /// The table of a large set, hash or sorted set.
+    #[inline]
+    pub fn member_table(&self) -> Option<&MemberTable> {
+        match self {
+            Value::Set(Set::Table(table)) => Some(table),
+            Value::Hash(hash) => hash.member_table(),
+            Value::SortedSet(sorted_set) => sorted_set.member_table(),
+            _ => None,
+        }
+    }
 }
 
 /// The three conversions that every collection type writes alike.

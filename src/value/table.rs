@@ -42,9 +42,6 @@ const FILL_SHRUNK_PERCENT: usize = 50;
 /// segment that has merged does not split again soon.
 const MERGE_LEN_MAX: usize = BUCKETS_MAX * BUCKET_SLOTS * 76 / 100;
 
-/// Matching entries that [`Table::prefetch_entries`] asks for; a second match is already one in a hundred.
-const PREFETCHED_ENTRIES_MAX: usize = 2;
-
 /// How many entries ahead a walk asks for cache lines: as many as a core can wait for at once.
 const ENTRIES_AHEAD: usize = 16;
 
@@ -61,6 +58,12 @@ pub struct Table {
     /// Segments whose depth is the directory's.
     segments_deepest: usize,
     segments_bytes: usize,
+}
+
+/// Asks for a cache line, whatever the address.
+#[inline(always)]
+pub fn prefetch_line(address: *const u8) {
+    prefetch(address);
 }
 
 /// The hash bits that place an entry, from the top.
@@ -140,16 +143,13 @@ impl Table {
         }
     }
 
-    /// Asks for the first cache lines of the entries that [`Table::find`] will compare. Call it some time after
-    /// [`Table::prefetch_bucket`].
+    /// Asks for the first cache line of the entry that [`Table::find`] will compare first: nearly always the right one,
+    /// as one in a hundred has the tag of another. Call it some time after [`Table::prefetch_bucket`].
     #[inline]
-    pub fn prefetch_entries(&self, hash: u64) {
-        let mut left = PREFETCHED_ENTRIES_MAX;
-        self.find(hash, |entry| {
-            prefetch(entry.as_ptr());
-            left -= 1;
-            left == 0
-        });
+    pub fn prefetch_entry(&self, hash: u64) -> Option<NonNull<u8>> {
+        let candidate = self.find(hash, |_| true)?;
+        prefetch(candidate.as_ptr());
+        Some(candidate)
     }
 
     /// The entry with this hash that `eq` accepts. `eq` sees few others: one in a hundred calls of `find`.

@@ -176,7 +176,7 @@ fn an_empty_table_has_no_memory_and_finds_nothing() {
     assert_eq!(fixture.table.random(&mut || 7), None);
     assert!(!fixture.table.drain_segment(|_| panic!("nothing to emit")));
     fixture.table.prefetch_bucket(1);
-    fixture.table.prefetch_entries(1);
+    fixture.table.prefetch_entry(1);
 }
 
 #[test]

@@ -72,6 +72,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/keyspace/expire.rs",
     "src/keyspace/fields.rs",
     "src/keyspace/free.rs",
+    "src/keyspace/prefetch.rs",
     "src/keyspace/snapshot.rs",
     "src/script/engine.rs",
     "src/script/machine.rs",

@@ -29,8 +29,13 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-const COUNTER: Command =
-    Command { arity: 4, flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST), keys: spec::KEY_READ_UPDATE, ..HASH };
+const COUNTER: Command = Command {
+    arity: 4,
+    flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST),
+    keys: spec::KEY_READ_UPDATE,
+    member: 2,
+    ..HASH
+};
 
 fn hincrby(context: &mut Context<'_>) -> Result<(), CommandError> {
     let by = context.args.integer(3)?;

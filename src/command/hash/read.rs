@@ -16,6 +16,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(hget),
         flags: Flags::READONLY.and(Flags::FAST),
         keys: spec::KEY_READ,
+        member: 2,
         summary: "Returns the value of a field of a hash.",
         syntax: "key field",
         ..HASH
@@ -26,6 +27,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(hmget),
         flags: Flags::READONLY.and(Flags::FAST),
         keys: spec::KEY_READ,
+        member: 2,
         summary: "Returns the values of fields of a hash.",
         complexity: "O(N), N fields asked for",
         syntax: "key field...",
@@ -65,6 +67,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(|context| measure(context, |value| value.len() as i64)),
         flags: Flags::READONLY.and(Flags::FAST),
         keys: spec::KEY_LOOK,
+        member: 2,
         since: "3.2.0",
         summary: "Returns the length of the value of a field of a hash in bytes.",
         syntax: "key field",
@@ -76,6 +79,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(|context| measure(context, |_| 1)),
         flags: Flags::READONLY.and(Flags::FAST),
         keys: spec::KEY_LOOK,
+        member: 2,
         summary: "Tells whether a hash has a field.",
         syntax: "key field",
         ..HASH

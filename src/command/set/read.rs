@@ -27,6 +27,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(sismember),
         flags: Flags::READONLY.and(Flags::FAST),
         keys: spec::KEY_LOOK,
+        member: 2,
         summary: "Tells whether a set has a member.",
         syntax: "key member",
         ..SET
@@ -37,6 +38,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(smismember),
         flags: Flags::READONLY.and(Flags::FAST),
         keys: spec::KEY_READ,
+        member: 2,
         since: "6.2.0",
         summary: "Tells of several members whether a set has them.",
         complexity: "O(N), N members given",

@@ -18,6 +18,7 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Keyed(zrem),
         flags: Flags::WRITE.and(Flags::FAST),
         keys: &[spec::one(&["RW", "delete"])],
+        member: 2,
         since: "1.2.0",
         summary: "Removes members from a sorted set.",
         complexity: "O(M log N), M members given and N in the set",

@@ -196,11 +196,10 @@ impl List {
     #[inline]
     pub fn remove_end(&mut self, end: End) {
         match &mut self.form {
-            Form::Packed(pack) => {
-                if let Some(at) = if end == End::Front { pack.first() } else { pack.last() } {
-                    pack.remove(at);
-                }
-            }
+            Form::Packed(pack) => match end {
+                End::Front => pack.remove_first(),
+                End::Back => pack.remove_last(),
+            },
             Form::Quick(quick) => quick.remove_end(end),
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::value::listpack::{Element, Listpack};
 
-use super::{Item, NewElement};
+use super::{End, Item, NewElement};
 
 /// Bytes of a node for `list-max-listpack-size` -1 to -5.
 const NODE_BYTES: [usize; 5] = [4096, 8192, 16_384, 32_768, 65_536];
@@ -93,10 +93,19 @@ pub(super) enum Node {
 impl Node {
     /// A node of one element.
     pub(super) fn of(element: NewElement<'_>, limits: Limits) -> Node {
+        Node::with_room(element, limits, 0)
+    }
+
+    /// A node of one element that will be filled: all of its room is taken at once, so that it is not moved as it grows.
+    pub(super) fn to_be_filled(element: NewElement<'_>, limits: Limits) -> Node {
+        Node::with_room(element, limits, limits.node_bytes().unwrap_or(0))
+    }
+
+    fn with_room(element: NewElement<'_>, limits: Limits, bytes: usize) -> Node {
         if limits.is_large(element.bytes.len()) {
             return Node::Plain(element.to_shared());
         }
-        let mut pack = Listpack::new();
+        let mut pack = if bytes == 0 { Listpack::new() } else { Listpack::with_room(bytes - EMPTY_PACK_BYTES) };
         pack.push_back(Element::of(element.bytes));
         Node::Packed { pack, count: 1 }
     }
@@ -180,6 +189,29 @@ impl Node {
             pack.insert(position(pack, index), element);
         }
         *count += 1;
+    }
+
+    /// Puts an element at an end. The node takes it (`takes`).
+    #[inline]
+    pub(super) fn push(&mut self, end: End, bytes: &[u8]) {
+        let Node::Packed { pack, count } = self else { unreachable!("a plain node takes no further element") };
+        match end {
+            End::Front => pack.push_front(Element::of(bytes)),
+            End::Back => pack.push_back(Element::of(bytes)),
+        }
+        *count += 1;
+    }
+
+    /// Removes the element at an end of a packed node, which keeps others.
+    #[inline]
+    pub(super) fn remove_end(&mut self, end: End) {
+        if let Node::Packed { pack, count } = self {
+            match end {
+                End::Front => pack.remove_first(),
+                End::Back => pack.remove_last(),
+            }
+            *count -= 1;
+        }
     }
 
     /// Puts another element in the place of the one at an index. The node takes it (`takes_instead`).

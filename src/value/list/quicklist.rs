@@ -12,6 +12,9 @@ use super::nodes::{Nodes, Place};
 use super::walk::walk_node;
 use super::{End, Item, NewElement};
 
+/// From so many nodes on a list is long.
+const NODES_LONG: usize = 8;
+
 /// See the file's head.
 #[derive(Clone, Debug)]
 pub(super) struct Quicklist {
@@ -52,7 +55,7 @@ impl Quicklist {
             let taken = self.nodes.update(at, |node| {
                 let takes = node.takes(len, limits);
                 if takes {
-                    node.insert(if end == End::Front { 0 } else { node.len() }, element.bytes);
+                    node.push(end, element.bytes);
                 } else {
                     node.close();
                 }
@@ -62,7 +65,9 @@ impl Quicklist {
                 return;
             }
         }
-        self.nodes.insert(if end == End::Front { 0 } else { count }, Node::of(element, limits));
+        // In a long list the room that the last node may never fill is little.
+        let node = if count < NODES_LONG { Node::of(element, limits) } else { Node::to_be_filled(element, limits) };
+        self.nodes.insert(if end == End::Front { 0 } else { count }, node);
     }
 
     /// Adds a node behind the last one, for a list that is being loaded.
@@ -91,7 +96,7 @@ impl Quicklist {
         let is_only = self.nodes.update(ordinal, |node| {
             let is_only = node.len() == 1;
             if !is_only {
-                node.remove(if end == End::Front { 0 } else { node.len() - 1 }, 1);
+                node.remove_end(end);
             }
             is_only
         });

@@ -156,6 +156,11 @@ impl Large {
         self.table.scan(cursor, |member, payload| see(member, read_score(payload)))
     }
 
+    /// The members with their scores, by name.
+    pub(super) fn member_table(&self) -> &MemberTable {
+        &self.table
+    }
+
     /// Bytes of the heap it takes, about.
     pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Large>() + self.table.memory_bytes() + self.order.memory_bytes()

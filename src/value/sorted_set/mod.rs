@@ -12,6 +12,7 @@ mod tree;
 use std::ops::Range;
 
 use super::listpack::{Element, Listpack};
+use super::member_table::MemberTable;
 use super::object::{Collection, collection_conversions};
 use crate::stdx::limits::LISTPACK_BYTES_MAX;
 use large::Large;
@@ -115,6 +116,15 @@ pub enum Change {
 }
 
 impl SortedSet {
+    /// The members of a large set by name.
+    #[inline]
+    pub fn member_table(&self) -> Option<&MemberTable> {
+        match &self.form {
+            Form::Packed(_) => None,
+            Form::Large(large) => Some(large.member_table()),
+        }
+    }
+
     /// An empty set that is to hold about so many members, the first of them so long.
     pub fn new(members: usize, member_bytes: usize, limits: PackedLimits) -> SortedSet {
         let mut set = SortedSet { form: Form::Packed(Listpack::new()) };
