@@ -22,6 +22,9 @@ cp -r "$REDIS_TREE/tests" "$REDIS_TREE/runtest" "$tree/"
 rm -rf "$tree/tests/tmp" && mkdir -p "$tree/tests/tmp" "$tree/src"
 printf '#!/bin/sh\nexec "%s" "$@"%s\n' "$ringfort" "${SHARDS:+ --shards $SHARDS}" >"$tree/src/redis-server"
 chmod +x "$tree/src/redis-server"
+for tool in redis-check-aof redis-check-rdb; do
+    ln -s "$ringfort" "$tree/src/$tool"
+done
 for tool in redis-cli redis-benchmark; do
     ln -s "$(command -v $tool)" "$tree/src/$tool"
 done
