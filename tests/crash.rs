@@ -1,4 +1,4 @@
-//! The server is killed at random moments under eight writers, with `appendfsync always`, also while it rewrites its log or
+//! The server is killed at random moments under eight writers, whatever `appendfsync` says, also while it rewrites its log or
 //! makes a snapshot: what was acknowledged is there when it is started again, and of what belongs together all or nothing.
 //!
 //! `RINGFORT_CRASH_CYCLES` (default 8) kills; `RINGFORT_CRASH_SEED` (default 1) chooses the moments.
@@ -128,8 +128,8 @@ fn wait(nothing: &Receiver<()>, time: Duration) {
     assert_eq!(nothing.recv_timeout(time), Err(RecvTimeoutError::Timeout));
 }
 
-fn cycle(shards: usize, folder: &Path, rng: &mut Rng, told: &mut [Told], what: &str) {
-    let server = start(shards, folder, "always");
+fn cycle(shards: usize, fsync: &str, folder: &Path, rng: &mut Rng, told: &mut [Told], what: &str) {
+    let server = start(shards, folder, fsync);
     check(&server, told, what);
     let (ready, began) = channel();
     std::thread::scope(|scope| {
@@ -181,7 +181,9 @@ fn killed_at_random_moments() {
     let mut told = [Told::default(); WRITERS];
     for number in 0..cycles {
         let shards = [1, 2, 4][rng.below(3) as usize];
-        cycle(shards, &folder, &mut rng, &mut told, &format!("seed {seed}, cycle {number} of {shards} shards"));
+        let fsync = ["always", "everysec", "no"][rng.below(3) as usize];
+        let what = format!("seed {seed}, cycle {number} of {shards} shards, {fsync}");
+        cycle(shards, fsync, &folder, &mut rng, &mut told, &what);
     }
     let server = start(2, &folder, "always");
     check(&server, &mut told, &format!("seed {seed}, after the last cycle"));

@@ -1,7 +1,7 @@
 //! What the cores and the log share besides their rings: the order of what concerns several shards, and how far each
 //! shard's changes are safe.
 //!
-//! Only the log writes `durable`; everybody may take tickets. A core that waits for a mark is woken through its doorbell.
+//! Only who has the log in hand writes `durable`; everybody may take tickets. A core that waits for a mark is woken through its doorbell.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -42,15 +42,15 @@ impl LogMarks {
         self.tickets.0.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// So many of the shard's chunks are on the disk.
+    /// So many of the shard's chunks are safe: on the disk, or with the kernel where that is enough.
     #[inline]
     pub fn durable(&self, shard: usize) -> u64 {
         self.durable[shard].0.load(Ordering::Acquire)
     }
 
-    /// The log: so many of the shard's chunks are on the disk.
+    /// The log: so many of the shard's chunks are safe. A smaller number than before changes nothing.
     pub fn set_durable(&self, shard: usize, chunks: u64) {
-        self.durable[shard].0.store(chunks, Ordering::Release);
+        self.durable[shard].0.fetch_max(chunks, Ordering::Release);
     }
 
     /// A core: whether it waits for something to be safe. It looks at `durable` once more afterwards.

@@ -13,6 +13,7 @@ use loom::{
 };
 
 use super::{
+    combiner::Combiner,
     doorbell::Doorbell,
     ring::ring,
     shelf::{PutResult, Shelf},
@@ -351,5 +352,32 @@ fn loom_home_serves_a_message_once_its_box_is_back() {
         }
         assert_eq!((message, shelf.is_wanted()), (Some(7), false));
         other.join().expect("the sender ends");
+    });
+}
+
+/// Whoever brings work finds the tool, or the one who has it looks again.
+#[test]
+fn loom_combiner_forgets_no_work() {
+    model(|| {
+        let combiner = Arc::new(Combiner::empty());
+        let home = Arc::new(Doorbell::silent());
+        assert!(combiner.give_back(Box::new(0_usize), &home).is_none());
+        let brought = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let work = |combiner: &Combiner<usize>, brought: &[AtomicUsize; 2], home: &Doorbell, id: usize| {
+            brought[id].store(1, Ordering::Relaxed);
+            let mut tool = combiner.bring(0);
+            while let Some(mut done) = tool {
+                combiner.begin();
+                *done += brought.iter().map(|count| count.swap(0, Ordering::Relaxed)).sum::<usize>();
+                tool = combiner.give_back(done, home);
+            }
+        };
+        let other = {
+            let (combiner, brought, home) = (Arc::clone(&combiner), Arc::clone(&brought), Arc::clone(&home));
+            thread::spawn(move || work(&combiner, &brought, &home, 1))
+        };
+        work(&combiner, &brought, &home, 0);
+        other.join().expect("the other ends");
+        assert_eq!(combiner.insist().map(|done| *done), Some(2));
     });
 }

@@ -6,6 +6,8 @@
 //! * [`shelf`]: the box that *is* a shard's data, standing in a slot while nobody works with it;
 //! * [`doorbell`]: the wake-up of a core that has parked.
 //!
+//! A [`combiner`] is a shelf whose box is a tool: whoever has it does everybody's work. The log is written that way.
+//!
 //! Parking is one protocol over all three, and each side does its steps in this order:
 //!
 //! * the core that parks: `Doorbell::prepare_to_park`, then looks at every ring and (when it wants its box) at the shelf once more, then waits for the bell
@@ -19,6 +21,7 @@
 
 pub mod claim;
 pub mod clock;
+pub mod combiner;
 pub mod cpu;
 pub mod doorbell;
 pub mod flag;

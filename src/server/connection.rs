@@ -273,9 +273,9 @@ async fn send<S>(worker: &Worker, link: &Link, output: &mut OwnedWriteHalf<S>) -
 where
     S: AsyncWriteRent,
 {
-    let (bytes, shared) = match worker.core().session(link.key) {
-        Some(session) if session.may_send() && !session.killed => session.take_output(),
-        _ => return false,
+    let (bytes, shared) = match worker.core().sendable(link.key) {
+        Some(session) => session.take_output(),
+        None => return false,
     };
     let total = bytes.len() + shared.iter().map(|(_, large)| large.len()).sum::<usize>();
     let (result, buffer) = if shared.is_empty() {

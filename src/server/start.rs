@@ -18,6 +18,7 @@ use crate::config::shared::SharedConfig;
 use crate::config::Config;
 use crate::keyspace::{KeyHasher, Keyspace};
 use crate::runtime::clock::Clock;
+use crate::runtime::combiner::Combiner;
 use crate::runtime::cpu;
 use crate::runtime::doorbell::Doorbell;
 use crate::runtime::log_marks::LogMarks;
@@ -42,7 +43,7 @@ use super::{background, data_lock};
 use super::listen::{Listeners, Outside};
 use super::load::Loading;
 use super::log::Log;
-use super::log_writer::{self, LogParts};
+use super::log_writer;
 use super::shutdown::Control;
 use super::supervisor::Supervisor;
 use super::worker::{DoorbellTask, Worker};
@@ -251,16 +252,15 @@ impl Plan {
             doorbells: (0..shards).map(|_| Doorbell::new()).collect::<io::Result<_>>()?,
         };
         let (server, config, meeting) = (Arc::new(server), Arc::new(SharedConfig::new(config)), Arc::new(meeting));
-        let log_meeting = Arc::new(LogMeeting { marks: Arc::new(LogMarks::new(shards)), doorbell: Doorbell::new()? });
-        let (log_links, ends) = (0..shards).map(|_| link(log_meeting.clone(), LOG_RING_SLOTS)).unzip();
-        let log = log_writer::start(LogParts {
-            meeting: log_meeting,
-            cores: meeting.clone(),
-            ends,
-            config: config.clone(),
+        let log_meeting = Arc::new(LogMeeting {
+            marks: Arc::new(LogMarks::new(shards)),
+            doorbell: Doorbell::new()?,
+            tool: Combiner::empty(),
             facts: server.log.clone(),
             saves: server.saves.clone(),
-        })?;
+        });
+        let (log_links, ends) = (0..shards).map(|_| link(log_meeting.clone(), LOG_RING_SLOTS)).unzip();
+        let log = log_writer::start(log_meeting, meeting.clone(), ends, config.clone())?;
         Ok(Plan {
             log_links,
             log,

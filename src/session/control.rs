@@ -348,6 +348,7 @@ impl Core {
         let stats = &self.server.cores[self.id];
         let runner = Runner { now_ms, config: &self.config, server: &self.server, stats, clock: Some(&self.clock) };
         self.exchange.pump(&runner);
+        self.settle_log();
         self.open_gates();
         self.end_waits();
         while let Some(event) = self.exchange.events.pop_front() {

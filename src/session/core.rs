@@ -351,7 +351,7 @@ impl Core {
             if session.closing && session.requests.is_none() {
                 return self.after_input(session);
             }
-            if !self.is_gate_open(session) {
+            if !self.try_gate(session) {
                 return Progress::Wait;
             }
             match session.stall {

@@ -189,22 +189,21 @@ impl Core {
 
     /// Gives what the boxes in hand have recorded to the log and waits until it is written.
     fn await_log(&mut self) {
-        let Exchange { boxes, log, .. } = &mut self.exchange;
-        let Some(log) = log else { return };
-        for (shard, keyspace) in boxes.iter_mut().enumerate() {
-            if let Some(keyspace) = keyspace {
-                log.ship(shard, &mut keyspace.journal);
-            }
-        }
         for _ in 0..LOG_LOOKS_MAX {
-            log.flush();
-            let marks = log.marks();
+            let Exchange { boxes, log, .. } = &mut self.exchange;
+            let Some(log) = log else { return };
+            for (shard, keyspace) in boxes.iter_mut().enumerate() {
+                if let Some(keyspace) = keyspace {
+                    log.ship(shard, &mut keyspace.journal);
+                }
+            }
             let is_safe = |(shard, slot): (usize, &Option<Box<Keyspace>>)| {
-                slot.as_ref().is_none_or(|keyspace| marks.durable(shard) >= keyspace.journal.chunks())
+                slot.as_ref().is_none_or(|keyspace| log.marks().durable(shard) >= keyspace.journal.chunks())
             };
             if !log.is_waiting() && boxes.iter().enumerate().all(is_safe) {
                 return;
             }
+            self.settle_log();
             hold_thread_us(LOG_LOOK_US);
         }
     }
@@ -239,6 +238,7 @@ impl Core {
         let always = self.config.get_word(crate::param!("appendfsync")) == "always";
         let facts = &self.server.log;
         facts.always.store(always, Ordering::Relaxed);
+        facts.stamps.store(self.config.get_bool(crate::param!("aof-timestamp-enabled")), Ordering::Relaxed);
         if self.log.is_some() && wanted != facts.enabled.load(Ordering::Acquire) {
             // INFO says so at once.
             facts.start_scheduled.store(wanted, Ordering::Relaxed);

@@ -249,9 +249,9 @@ impl Session {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// It has output that may leave.
+    /// It has output, and nobody has found out yet that it must wait.
     pub fn may_send(&self) -> bool {
-        !self.out.is_empty() && self.gate.is_open()
+        !self.out.is_empty() && !self.gate.is_noted()
     }
 
     /// Why it does not go on.

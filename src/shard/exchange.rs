@@ -186,6 +186,14 @@ impl Exchange {
         }
     }
 
+    /// What left for the log is written: see `LogLink::settle`.
+    #[inline]
+    pub fn settle_log(&mut self, now_s: Option<u64>) {
+        if let Some(log) = &mut self.log {
+            log.settle(&self.meeting, now_s);
+        }
+    }
+
     /// Clients that were served while the box was in hand get their replies. Must be done before it leaves the hand.
     #[inline]
     fn send_served(&mut self, shard: usize, keyspace: &mut Keyspace) {

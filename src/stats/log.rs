@@ -9,6 +9,8 @@ pub struct LogFacts {
     pub enabled: AtomicBool,
     /// Replies wait until what they tell is on the disk (`appendfsync always`).
     pub always: AtomicBool,
+    /// Annotations of the time are wanted.
+    pub stamps: AtomicBool,
     /// The error number of the last write; 0: it came to a good end.
     pub write_error: AtomicI32,
     /// The error number of a sync that failed; it stays.
@@ -65,9 +67,9 @@ impl LogFacts {
         }
     }
 
-    /// Replies wait for the disk.
+    /// Replies wait until what they tell is in the log: on the disk, or with the kernel where that is enough.
     #[inline]
     pub fn gates_replies(&self) -> bool {
-        self.always.load(Ordering::Relaxed) && self.enabled.load(Ordering::Relaxed)
+        self.enabled.load(Ordering::Relaxed)
     }
 }

@@ -7,8 +7,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::Config;
+use crate::persist::aof::file::LogFile;
 use crate::persist::aof::manifest::{Manifest, ManifestError, Part};
 
 /// See the file's head.
@@ -20,7 +22,7 @@ pub struct LogFiles {
     /// What the files are.
     pub manifest: Manifest,
     /// The file that is being written.
-    pub file: Option<File>,
+    pub file: Option<Arc<dyn LogFile>>,
     /// Its bytes.
     pub file_bytes: u64,
     /// That file is not in the manifest yet: its base is being written.
@@ -105,6 +107,12 @@ impl LogFiles {
     /// Makes the folder, if it is missing.
     pub fn make_folder(&self) -> io::Result<()> {
         LogFiles::make_folder_at(&self.folder)
+    }
+
+    /// One file that stands for all, in the simulation.
+    pub fn of_double(file: Arc<dyn LogFile>) -> LogFiles {
+        let (folder, name, manifest) = (PathBuf::new(), String::new(), Manifest::default());
+        LogFiles { folder, name, manifest, file: Some(file), file_bytes: 0, is_waiting: false }
     }
 
     /// As `make_folder`.
@@ -217,7 +225,7 @@ impl LogFiles {
             file.set_len(0)?;
         }
         self.file_bytes = file.metadata()?.len();
-        self.file = Some(file);
+        self.file = Some(Arc::new(file));
         Ok(())
     }
 

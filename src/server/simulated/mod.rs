@@ -120,10 +120,10 @@ impl World {
         let config = Arc::new(SharedConfig::new(config));
         let hasher = KeyHasher::new(options.cores, random.next_u64());
         // Not drawn from the world's own randomness: what else happens in a world stays what it was without a log.
-        let log = (Random::new(!options.seed).below(2) == 0).then(|| SimulatedLog::new(options.cores, options.ring_slots));
+        let mut kind = Random::new(!options.seed);
+        let log = (kind.below(2) == 0)
+            .then(|| SimulatedLog::new(options.cores, options.ring_slots, &mut kind, &server));
         let (log, mut links) = log.map_or((None, Vec::new()), |(log, links)| (Some(log), links));
-        server.log.enabled.store(log.is_some(), Ordering::Relaxed);
-        server.log.always.store(log.is_some(), Ordering::Relaxed);
         let shelf = |seed| {
             let mut keyspace = Keyspace::new(options.databases, hasher.clone(), seed);
             keyspace.journal.switch(log.as_ref().map(|log| log.marks().clone()));
@@ -257,9 +257,24 @@ impl World {
         self.server.saves.running() != SaveKind::None
     }
 
-    /// What a power cut would leave of the log now; none without a log.
-    pub fn synced_log(&self) -> Option<Vec<u8>> {
-        self.log.as_ref().map(SimulatedLog::synced)
+    /// What a power cut, or where that is not what replies wait for a kill, would leave of the log now; none without a log.
+    pub fn surviving_log(&self, random: &mut Random) -> Option<Vec<u8>> {
+        self.log.as_ref().map(|log| log.survivor(random))
+    }
+
+    /// From now on the log's disk fails now and then, a limited number of times.
+    pub fn let_disk_fail(&self) {
+        self.log.iter().for_each(SimulatedLog::let_disk_fail);
+    }
+
+    /// What the log is like, for a person.
+    pub fn log_kind(&self) -> String {
+        self.log.as_ref().map(SimulatedLog::kind).unwrap_or_default()
+    }
+
+    /// The disk fails, and replies do not wait for it: the log may lack what was told.
+    pub fn may_log_owe(&self) -> bool {
+        self.log.as_ref().is_some_and(SimulatedLog::may_owe)
     }
 
     /// One step. False when nothing can happen until a client sends something.
@@ -374,30 +389,28 @@ impl World {
         let core = &mut self.cores[pipe.core];
         let progress = core.process(pipe.key);
         self.awake[pipe.core] |= core.needs_pump();
-        pipe.reader = match progress {
+        let reader = match progress {
             Progress::Read => Reader::Reading,
             Progress::Again => Reader::Yielded,
             Progress::Send | Progress::Wait | Progress::Blocked => Reader::Waiting,
             Progress::Close => {
-                let waits = |session: &mut Session| !session.killed && !session.out.is_empty() && !session.may_send();
-                if self.cores[pipe.core].session(pipe.key).is_some_and(waits) {
-                    // The last replies leave first.
-                    Reader::Waiting
-                } else {
-                    self.flush(client);
+                // The last replies leave first.
+                self.flush(client);
+                let pipe = &self.pipes[client];
+                let waits = |session: &mut Session| !session.killed && !session.out.is_empty();
+                if !self.cores[pipe.core].session(pipe.key).is_some_and(waits) {
                     return self.cut(client);
                 }
+                Reader::Waiting
             }
         };
+        self.pipes[client].reader = reader;
     }
 
     /// What is ready leaves, and arrives.
     fn flush(&mut self, client: usize) {
         let pipe = &mut self.pipes[client];
-        let Some(session) = self.cores[pipe.core].session(pipe.key) else { return };
-        if !session.may_send() {
-            return;
-        }
+        let Some(session) = self.cores[pipe.core].sendable(pipe.key) else { return };
         let (bytes, shared) = session.out.take_parts();
         let mut sent = 0;
         for (at, large) in shared {
