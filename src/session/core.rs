@@ -94,6 +94,8 @@ pub struct Core {
     /// Shards whose boxes in hand were borrowed.
     pub(super) borrowed_in_hand: u64,
     pub(super) scripting: Scripting,
+    /// What the scripts of all cores have in common.
+    pub(super) shared_scripts: Arc<SharedScripts>,
     /// Channels, as all cores share them.
     pub(super) registry: Arc<Registry>,
     pub(super) subscriptions: CoreSubscriptions,
@@ -141,7 +143,7 @@ impl Core {
         users: Arc<Users>,
     ) -> Core {
         let (core, shards) = (exchange.core, exchange.shards());
-        let scripting = Scripting::new(scripts, clock.clone());
+        let scripting = Scripting::new(scripts.clone(), clock.clone());
         let mut sampler = super::sample::Sampler::default();
         if exchange.core == 0 {
             sampler.sample(&clock, &server);
@@ -165,6 +167,7 @@ impl Core {
             loan: Loan::default(),
             borrowed_in_hand: 0,
             scripting,
+            shared_scripts: scripts,
             registry,
             subscriptions: CoreSubscriptions::default(),
             publications: Vec::new(),

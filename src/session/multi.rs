@@ -140,7 +140,10 @@ impl Core {
                 self.run_step(session, row, step, args, now_ms);
                 Ran::Done
             }
-            Run::Script(call) => self.run_script(session, row, call, args, now_ms, true),
+            Run::Script(call) => {
+                let declared = self.declared_shards(row, args);
+                self.run_script(session, row, call, args, declared, now_ms, true)
+            }
             _ => {
                 self.run_direct(session, row, args, None, now_ms);
                 Ran::Done

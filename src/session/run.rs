@@ -24,6 +24,7 @@ use crate::stdx::limits::{BATCHES_PER_SESSION_MAX, PREFETCH_WINDOW};
 use super::admit::{Admission, admit, refusal};
 use super::core::{Core, Planned};
 use super::output::Ticket;
+use super::script::Ran;
 use super::state::{Session, Stall};
 
 /// Why a window ended before a command.
@@ -46,6 +47,10 @@ pub(super) enum Stop {
     Shards(&'static Row, u64),
 }
 
+fn is_script(row: &Row) -> bool {
+    matches!(row.command.run, Run::Script(_))
+}
+
 /// The arguments of one parsed command.
 pub(super) fn args_of<'a>(buffer: &'a [u8], requests: &'a Requests, index: usize) -> Args<'a> {
     let span = requests.commands[index];
@@ -63,9 +68,8 @@ impl Core {
             && !session.killed
         {
             let stopped = self.plan_window(session, buffer, requests);
-            if !self.window.is_empty() {
-                self.run_window(session, buffer, requests, now_ms);
-                session.next += self.window.len();
+            if !self.window.is_empty() && !self.run_window(session, buffer, requests, now_ms) {
+                continue;
             }
             if session.batches_out >= BATCHES_PER_SESSION_MAX {
                 session.stall = Stall::Drain;
@@ -122,6 +126,9 @@ impl Core {
             }
             match route(row, args, &self.exchange.hasher) {
                 Route::Shard { shard, .. } if row.flags.has(Flags::BLOCKING) => return Some(Stop::Shards(row, 1 << shard)),
+                Route::Shard { shard, .. } if is_script(row) && !self.runs_among_others(session, shard) => {
+                    return Some(Stop::Shards(row, 1 << shard));
+                }
                 Route::Shard { shard, hash } => {
                     let direct = session.remote_shards & (1 << shard) == 0 && self.exchange.take(shard);
                     if direct && let Some(keyspace) = &self.exchange.boxes[shard] {
@@ -143,28 +150,55 @@ impl Core {
     }
 
     /// Runs a window: direct commands at once, the others into the open batch of their shard. A shard's box is either in
-    /// hand for the whole turn or missed for the whole turn, so a session's commands for it keep their order.
-    fn run_window(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests, now_ms: i64) {
+    /// hand for the whole turn or missed for the whole turn, so a session's commands for it keep their order. False when a
+    /// script was not done at once, and the window ended there.
+    fn run_window(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests, now_ms: i64) -> bool {
         let window = std::mem::take(&mut self.window);
         self.look_ahead(session, &window, buffer, requests);
         let started_ns = self.clock.monotonic_ns();
-        for planned in &window {
+        let (mut done, mut counted) = (window.len(), window.len());
+        for (index, planned) in window.iter().enumerate() {
             let args = args_of(buffer, requests, planned.index);
             session.client.last_command = planned.row.full_name;
+            if let Run::Script(call) = planned.row.command.run {
+                match self.run_script(session, planned.row, call, args, 1 << planned.shard, now_ms, true) {
+                    Ran::Done => continue,
+                    Ran::Missing(shards) => {
+                        session.needs |= shards;
+                        counted = index;
+                    }
+                    Ran::Standing => {
+                        session.stall = Stall::Operation;
+                        counted = index + 1;
+                    }
+                }
+                done = index;
+                break;
+            }
             if planned.direct {
                 self.run_direct(session, planned.row, args, Some((planned.shard, planned.hash)), now_ms);
             } else {
                 self.add_to_batch(session, planned, args);
             }
         }
-        let each_ns = (self.clock.monotonic_ns() - started_ns) / window.len() as u64;
+        let each_ns = (self.clock.monotonic_ns() - started_ns) / counted.max(1) as u64;
         let stats = &self.server.cores[self.id];
         // What travels is measured where it runs.
-        let rows = window.iter().filter(|planned| planned.direct).map(|planned| planned.row.id);
+        let rows = window[..counted].iter().filter(|planned| planned.direct).map(|planned| planned.row.id);
         stats.spent(rows, each_ns, self.config.get_bool(crate::param!("latency-tracking")));
-        stats.commands.add(window.len() as u64);
-        session.client.commands += window.len() as u64;
+        stats.commands.add(counted as u64);
+        session.client.commands += counted as u64;
+        session.next += done;
         self.window = window;
+        done == self.window.len()
+    }
+
+    /// The script of a request can run in its window, at once: the box is in hand, and it is not known to need others.
+    fn runs_among_others(&mut self, session: &Session, shard: usize) -> bool {
+        self.standing_script.is_none()
+            && session.needs == 0
+            && session.remote_shards & (1 << shard) == 0
+            && self.exchange.take(shard)
     }
 
     /// Touches what the direct commands of a window will look at.

@@ -12,7 +12,7 @@ use crate::command::persist::writes_refused;
 use crate::command::args::Args;
 use crate::command::error::CommandError;
 use crate::command::script::eval::{BUSY_FUNCTION, BUSY_SCRIPT};
-use crate::command::script::request::key_count;
+use crate::command::script::request::{FIRST_KEY, key_count};
 use crate::command::spec::{Flags, Run, ScriptCall};
 use crate::command::table::Row;
 use crate::keyspace::{Keyspace, Turn};
@@ -78,6 +78,9 @@ pub(super) struct Standing {
 /// Keys and further arguments of a script.
 type Arguments<'a> = (&'a [&'a [u8]], &'a [&'a [u8]]);
 
+/// So many keys and arguments of a script are handed over without a list of their own.
+const ARGUMENTS_FEW: usize = 16;
+
 /// How one slice of a script ended.
 enum Slice {
     Ended,
@@ -118,7 +121,7 @@ impl Core {
     /// What others get while a script runs for too long.
     #[inline]
     pub(super) fn busy_error(&self, row: &Row) -> Option<CommandError> {
-        let is_function = self.scripting.shared.busy()?;
+        let is_function = self.shared_scripts.busy()?;
         let text = if is_function { BUSY_FUNCTION } else { BUSY_SCRIPT };
         (!row.flags.has(Flags::ALLOW_BUSY)).then_some(CommandError::Text(text))
     }
@@ -141,13 +144,14 @@ impl Core {
         Ok((callee, key_count))
     }
 
-    /// Runs the script of a request whose declared boxes are in hand; `stands`: it may stand still.
+    /// Runs the script of a request whose boxes, of the shards `declared`, are in hand; `stands`: it may stand still.
     pub(super) fn run_script(
         &mut self,
         session: &mut Session,
         row: &'static Row,
         call: ScriptCall,
         args: Args<'_>,
+        declared: u64,
         now_ms: i64,
         stands: bool,
     ) -> Ran {
@@ -172,25 +176,36 @@ impl Core {
                 return Ran::Done;
             }
         };
-        let all = all_shards(self.exchange.shards());
-        let in_hand = (0..self.exchange.shards()).filter(|&shard| self.exchange.boxes[shard].is_some());
-        let in_hand = in_hand.fold(0u64, |all, shard| all | 1 << shard);
-        if callee.misses() >= SCRIPT_MISSES_MAX && in_hand != all {
-            session.client.reply_mode = reply_mode;
-            return Ran::Missing(all & !in_hand);
+        if callee.misses() >= SCRIPT_MISSES_MAX {
+            let lacks = |&shard: &usize| self.exchange.boxes[shard].is_none();
+            let missing = bits(all_shards(self.exchange.shards())).filter(lacks).fold(0, |all, shard| all | 1 << shard);
+            if missing != 0 {
+                session.client.reply_mode = reply_mode;
+                return Ran::Missing(missing);
+            }
         }
         let turn = Turn { now_ms, touch: !session.client.no_touch, keep_expired: self.server.is_paused(now_ms) };
         let reads_only = reads_only || callee.flags.has_no_writes();
-        let mut run = ScriptRun::new(session.client.database, turn, self.clock.unix_us(), reads_only);
-        let declared = self.declared_shards(row, args);
+        let mut run = ScriptRun::new(session.client.database, turn, reads_only);
         run.touched = declared;
-        let caller = Caller { session: session.key, row, reply_mode, discard, callee, declared, now_ms, user: session.client.user().clone() };
-        let arguments: Vec<&[u8]> = args.iter_from(3).collect();
+        run.behind = session.remote_shards;
+        let user = session.client.user().clone();
+        let caller = Caller { session: session.key, row, reply_mode, discard, callee, declared, now_ms, user };
+        let (mut few, many);
+        let count = args.len() - FIRST_KEY;
+        let arguments = if count <= ARGUMENTS_FEW {
+            few = [&[][..]; ARGUMENTS_FEW];
+            few.iter_mut().zip(args.iter_from(FIRST_KEY)).for_each(|(place, argument)| *place = argument);
+            &few[..count]
+        } else {
+            many = args.iter_from(FIRST_KEY).collect::<Vec<_>>();
+            &many[..]
+        };
         let (keys, values) = arguments.split_at(keys);
         if self.config.get_word(crate::param!("script-undeclared-keys")) == "deny" {
             run.only_keys = Some(keys.iter().map(|key| (*key).into()).collect());
         }
-        self.scripting.shared.running[self.id].begin(now_ms, call == ScriptCall::Function);
+        self.shared_scripts.running[self.id].begin(now_ms, call == ScriptCall::Function);
         if !session.in_exec {
             record::begin_unit(&mut self.exchange.boxes, declared);
         }
@@ -201,7 +216,7 @@ impl Core {
             Slice::Missing(shards) => Ran::Missing(shards),
             Slice::Standing => {
                 let command = (0..args.len()).map(|at| args.get(at).to_vec()).collect();
-                self.scripting.shared.running[self.id].describe(caller.callee.name(), command);
+                self.shared_scripts.running[self.id].describe(caller.callee.name(), command);
                 self.stand(caller, run);
                 Ran::Standing
             }
@@ -244,7 +259,6 @@ impl Core {
         };
         let own_database = std::mem::replace(&mut client.database, run.database);
         let stats = &self.server.cores[self.id];
-        let running = self.scripting.shared.clone();
         let mut host = ScriptHost {
             run: &mut *run,
             exchange: &mut self.exchange,
@@ -255,7 +269,7 @@ impl Core {
             users: &self.users,
             stats,
             clock: &self.clock,
-            running: &running.running[self.id],
+            running: &self.shared_scripts.running[self.id],
             is_function: matches!(caller.row.command.run, Run::Script(ScriptCall::Function)),
             slice_ns: slice_ms.saturating_mul(1_000_000),
             began_ns: 0,
@@ -304,8 +318,8 @@ impl Core {
         if let Slice::Standing = slice {
             return slice;
         }
-        self.scripting.shared.running[self.id].end();
-        self.scripting.shared.set_busy(self.id, false);
+        self.shared_scripts.running[self.id].end();
+        self.shared_scripts.set_busy(self.id, false);
         let is_missing = matches!(slice, Slice::Missing(_)) && !run.panicked;
         if is_missing {
             run.take_back(&mut self.exchange);
@@ -413,7 +427,7 @@ impl Core {
         let elapsed_ms = (self.clock.monotonic_ns() - standing.began_ns) / 1_000_000;
         if !standing.said_slow && elapsed_ms >= self.config.get_u64(crate::param!("busy-reply-threshold")) {
             standing.said_slow = true;
-            self.scripting.shared.set_busy(self.id, true);
+            self.shared_scripts.set_busy(self.id, true);
             let is_function = matches!(standing.caller.row.command.run, Run::Script(ScriptCall::Function));
             tracing::warn!(
                 "Slow script detected: still in execution after {elapsed_ms} milliseconds. You can try killing the script \

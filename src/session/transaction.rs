@@ -309,7 +309,8 @@ impl Core {
             return self.run_handler(session, row, args, now_ms, discard);
         }
         if let Run::Script(call) = row.command.run {
-            let ran = self.run_script(session, row, call, args, now_ms, false);
+            let declared = self.declared_shards(row, args);
+            let ran = self.run_script(session, row, call, args, declared, now_ms, false);
             debug_assert_eq!(ran, Ran::Done, "all boxes are in hand, and it may not stand still");
             return;
         }

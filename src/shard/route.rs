@@ -2,7 +2,8 @@
 
 use crate::command::args::Args;
 use crate::command::keys;
-use crate::command::spec::{Flags, Run};
+use crate::command::script::request::{FIRST_KEY, key_count};
+use crate::command::spec::{Flags, Run, ScriptCall};
 use crate::command::table::Row;
 use crate::keyspace::KeyHasher;
 
@@ -28,7 +29,7 @@ pub fn route(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
     match row.command.run {
         Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => Route::Session,
         Run::AllShards(_) => Route::Shards(all_shards(hasher.shards())),
-        Run::Script(_) => Route::Shards(declared(row, args, hasher)),
+        Run::Script(call) => declared(call, args, hasher),
         Run::OneShard { pick, .. } => Route::Shard { shard: pick(&args, hasher.shards()), hash: 0 },
         Run::Keyed(_) | Run::Scatter(_) => keyed(row, args, hasher),
         Run::KeyedOrAllShards { needs_all, .. } if needs_all(args) => Route::Shards(all_shards(hasher.shards())),
@@ -75,10 +76,21 @@ fn by_specs(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
 }
 
 /// The shards of the keys that a request to run a script declares; it may declare none.
-fn declared(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> u64 {
-    let mut shards = 0;
-    keys::visit_keys(row.command, args, |at| shards |= 1 << hasher.shard_of(&hasher.key(args.get(at))));
-    shards
+fn declared(call: ScriptCall, args: Args<'_>, hasher: &KeyHasher) -> Route {
+    let (mut shards, mut first) = (0u64, 0);
+    // A wrong number of keys is refused before the script runs.
+    for at in 0..key_count(call, args).unwrap_or(0) {
+        let key = hasher.key(args.get(FIRST_KEY + at));
+        if at == 0 {
+            first = key.hash;
+        }
+        shards |= 1 << hasher.shard_of(&key);
+    }
+    if shards.is_power_of_two() {
+        Route::Shard { shard: shards.trailing_zeros() as usize, hash: first }
+    } else {
+        Route::Shards(shards)
+    }
 }
 
 /// The set of all shards.

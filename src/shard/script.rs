@@ -54,14 +54,16 @@ pub struct ScriptRun {
     pub database: u32,
     /// The time does not go on while a script runs.
     pub turn: Turn,
-    /// The same in microseconds, for TIME.
-    pub now_us: i64,
+    /// The same in microseconds, once TIME has asked for it.
+    now_us: Option<i64>,
     /// It may not write.
     pub reads_only: bool,
     /// It has called a command that writes.
     pub has_written: bool,
     /// The shards whose boxes it has, one bit each: those of the keys it declared, and others it reached for.
     pub touched: u64,
+    /// Shards where commands of the same client are under way that come before the script.
+    pub behind: u64,
     /// It was stopped because it needs these shards, one bit each.
     pub missing: u64,
     /// One of its commands panicked: its client is to be closed.
@@ -82,14 +84,15 @@ pub struct ScriptRun {
 
 impl ScriptRun {
     /// A script that is about to begin in a database.
-    pub fn new(database: u32, turn: Turn, now_us: i64, reads_only: bool) -> ScriptRun {
+    pub fn new(database: u32, turn: Turn, reads_only: bool) -> ScriptRun {
         ScriptRun {
             database,
             turn,
-            now_us,
+            now_us: None,
             reads_only,
             has_written: false,
             touched: 0,
+            behind: 0,
             missing: 0,
             panicked: false,
             only_keys: None,
@@ -215,7 +218,7 @@ impl ScriptHost<'_> {
     /// Takes boxes, or notes which are missing.
     fn take(&mut self, shards: u64) -> Result<(), Stop> {
         for shard in bits(shards) {
-            if !self.exchange.take(shard) {
+            if self.run.behind & (1 << shard) != 0 || !self.exchange.take(shard) {
                 self.run.missing |= 1 << shard;
             }
         }
@@ -284,7 +287,7 @@ impl ScriptHost<'_> {
             config: self.config,
             server: self.server,
             now_ms: self.run.turn.now_ms,
-            now_us: self.run.now_us,
+            now_us: *self.run.now_us.get_or_insert_with(|| self.clock.unix_us()),
             command: row.full_name,
             publisher: Publisher { registry: self.registry, pending: &mut self.run.publications },
             users: self.users,

@@ -8,7 +8,10 @@ use crate::stdx::number;
 /// Argument of the number of keys.
 const KEY_COUNT: usize = 2;
 
-/// Number of keys of a request that runs a script: they are the arguments from 3 on.
+/// Argument of the first key; the script's own arguments stand behind the keys.
+pub const FIRST_KEY: usize = 3;
+
+/// Number of keys of a request that runs a script: they are the arguments from `FIRST_KEY` on.
 pub fn key_count(call: ScriptCall, args: Args<'_>) -> Result<usize, CommandError> {
     let count = number::parse_i64(args.get(KEY_COUNT)).ok_or(match call {
         ScriptCall::Function => CommandError::Text("ERR Bad number of keys provided"),
