@@ -17,7 +17,7 @@ use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, format_i64};
 
 use super::convert::{push_error, push_reply};
 use super::machine::Interruption;
-use super::shared::Function as FunctionFacts;
+use super::libraries::Function as FunctionFacts;
 use super::stack::Stack;
 use super::{Arguments, Host, LogLevel, Poll, ScriptFlags, Stop, text};
 

@@ -16,7 +16,7 @@ use super::Host;
 use super::api::{self, Loading, Shared, Stopped, message_of};
 use super::convert;
 use super::machine::{Kept, Machine, Outcome, Place};
-use super::shared::Function as FunctionFacts;
+use super::libraries::Function as FunctionFacts;
 
 /// Functions of Lua that scripts see as they are.
 const BUILTINS: [&str; 14] = [

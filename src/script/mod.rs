@@ -26,6 +26,7 @@ mod bits;
 mod cjson;
 mod cmsgpack;
 mod convert;
+pub mod libraries;
 mod machine;
 mod native;
 mod random;

@@ -13,7 +13,8 @@ use crate::runtime::clock::Clock;
 use crate::stdx::limits::{FUNCTION_LOAD_MS_MAX, SCRIPTS_COMPILED_MAX};
 
 use super::engine::{Engine, Ended, Script};
-use super::shared::{Function, Libraries, Library, Sha, SharedScripts};
+use super::libraries::{Function, Libraries, Library};
+use super::shared::{Sha, SharedScripts};
 use super::source::{split_library, split_script};
 use super::{Arguments, Host, LogLevel, Poll, ScriptFlags, Stop};
 
@@ -61,9 +62,11 @@ pub struct Scripting {
     scripts_generation: u64,
     /// The last script that came as its source: pipelines repeat themselves.
     last_source: Option<(Box<[u8]>, Callee)>,
-    /// By their names in lower case: FCALL does not heed it.
-    functions: AHashMap<Vec<u8>, Callee>,
+    /// By their names in lower case: FCALL does not heed it. With the library that they came from.
+    functions: AHashMap<Vec<u8>, (Arc<Library>, Callee)>,
+    /// Functions may be there that are not any more, or others, unless this is the catalogue's.
     libraries_generation: u64,
+    lower_case: Vec<u8>,
 }
 
 /// Hexadecimal digits in lower case.
@@ -125,6 +128,7 @@ impl Scripting {
             last_source: None,
             functions: AHashMap::new(),
             libraries_generation: 0,
+            lower_case: Vec::new(),
         }
     }
 
@@ -217,7 +221,7 @@ impl Scripting {
         let loaded = self.load(rest)?;
         let mut functions: Vec<Function> = loaded.into_iter().map(|(facts, _)| facts).collect();
         functions.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(Library { name, code: code.to_vec(), functions })
+        Ok(Library { name, code: bytes::Bytes::copy_from_slice(code), functions })
     }
 
     fn load(&mut self, code: &[u8]) -> Result<Vec<(Function, Script)>, Vec<u8>> {
@@ -229,11 +233,14 @@ impl Scripting {
     /// Takes libraries that a file brought into the catalogue; they take the place of all others.
     pub fn adopt_loaded(&mut self) {
         let Some(sources) = self.shared.take_loaded() else { return };
-        let mut adopted = Libraries::new();
+        let mut adopted = Libraries::default();
         for source in sources {
-            match self.make_library(&source, &|name| adopted.contains_key(name)) {
-                Ok(library) => drop(adopted.insert(library.name.clone(), Arc::new(library))),
-                Err(error) => tracing::warn!("Failed loading a library from a file: {}", String::from_utf8_lossy(&error)),
+            let put = match self.make_library(&source, &|name| adopted.contains(name)) {
+                Ok(library) => adopted.put(Arc::new(library)).map_err(|taken| taken.0),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = put {
+                tracing::warn!("Failed loading a library from a file: {}", String::from_utf8_lossy(&error));
             }
         }
         let Ok(()) = self.shared.change_libraries(|libraries| {
@@ -245,24 +252,42 @@ impl Scripting {
     /// The function of this name.
     pub fn function(&mut self, name: &[u8]) -> Option<Callee> {
         self.adopt_loaded();
+        self.lower_case.clear();
+        self.lower_case.extend(name.iter().map(u8::to_ascii_lowercase));
         let generation = self.shared.libraries_generation();
-        if generation != self.libraries_generation {
-            self.libraries_generation = generation;
-            self.functions.clear();
-            for library in self.shared.libraries().values() {
-                let Ok((_, code)) = split_library(&library.code) else { continue };
-                match self.load(code) {
-                    Ok(functions) => self.functions.extend(functions.into_iter().map(|(facts, script)| {
-                        let name: Rc<[u8]> = facts.name.as_slice().into();
-                        let callee =
-                            Callee { flags: facts.flags, script, is_function: true, name, misses: Rc::default() };
-                        (facts.name.to_ascii_lowercase(), callee)
-                    })),
-                    Err(error) => tracing::warn!("a library that loaded before does not: {}", String::from_utf8_lossy(&error)),
-                }
-            }
+        if generation == self.libraries_generation
+            && let Some((_, callee)) = self.functions.get(&self.lower_case)
+        {
+            return Some(callee.clone());
         }
-        self.functions.get(&name.to_ascii_lowercase()).cloned()
+        let Some(library) = self.shared.library_of(&self.lower_case) else {
+            self.functions.remove(&self.lower_case);
+            return None;
+        };
+        if generation != self.libraries_generation {
+            // Those whose library is still there stay: their functions share what the library keeps for itself.
+            self.libraries_generation = generation;
+            let catalogue = self.shared.libraries();
+            self.functions.retain(|name, (known, _)| {
+                catalogue.of_function(name).is_some_and(|library| Arc::ptr_eq(known, library))
+            });
+        }
+        if !self.functions.contains_key(&self.lower_case) {
+            self.load_functions(&library);
+        }
+        self.functions.get(&self.lower_case).map(|(_, callee)| callee.clone())
+    }
+
+    fn load_functions(&mut self, library: &Arc<Library>) {
+        let Ok((_, code)) = split_library(&library.code) else { return };
+        match self.load(code) {
+            Ok(functions) => self.functions.extend(functions.into_iter().map(|(facts, script)| {
+                let name: Rc<[u8]> = facts.name.as_slice().into();
+                let callee = Callee { flags: facts.flags, script, is_function: true, name, misses: Rc::default() };
+                (facts.name.to_ascii_lowercase(), (library.clone(), callee))
+            })),
+            Err(error) => tracing::warn!("a library that loaded before does not: {}", String::from_utf8_lossy(&error)),
+        }
     }
 
     /// Runs a script or function.

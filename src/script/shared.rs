@@ -3,42 +3,17 @@
 //! The locks are taken when a core sees a script for the first time, by SCRIPT and FUNCTION, and after those have changed
 //! something; a script that a core knows runs without them. Called by the scripting commands and the sessions.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::stats::scripts::ScriptFacts;
 use crate::stdx::limits::EVAL_SCRIPTS_MAX;
 
-use super::ScriptFlags;
+use super::libraries::{Libraries, Library};
 
 /// SHA-1 of a script's source in lower-case hexadecimal digits.
 pub type Sha = [u8; 40];
-
-/// A function of a library, as its library registered it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Function {
-    /// What FCALL calls it.
-    pub name: Vec<u8>,
-    /// For people.
-    pub description: Option<Vec<u8>>,
-    /// What it may do.
-    pub flags: ScriptFlags,
-}
-
-/// A function library.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Library {
-    /// Its name.
-    pub name: Vec<u8>,
-    /// The source, metadata line included.
-    pub code: Vec<u8>,
-    /// In the order of their names.
-    pub functions: Vec<Function>,
-}
-
-/// All libraries, by name.
-pub type Libraries = BTreeMap<Vec<u8>, Arc<Library>>;
 
 #[derive(Default)]
 struct Scripts {
@@ -122,7 +97,7 @@ pub struct SharedScripts {
     scripts: Mutex<Scripts>,
     /// Changes with SCRIPT FLUSH.
     scripts_generation: AtomicU64,
-    libraries: Mutex<Arc<Libraries>>,
+    libraries: Arc<Mutex<Arc<Libraries>>>,
     /// Changes with the libraries.
     libraries_generation: AtomicU64,
     /// What runs, per core.
@@ -140,10 +115,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl SharedScripts {
     /// No scripts yet, on a server with so many cores.
     pub fn new(cores: usize, facts: Arc<ScriptFacts>) -> SharedScripts {
+        let libraries = Arc::<Mutex<Arc<Libraries>>>::default();
+        let catalogue = libraries.clone();
+        facts.ask_for_sources(move || lock(&catalogue).iter().map(|library| library.code.clone()).collect());
         SharedScripts {
             scripts: Mutex::default(),
             scripts_generation: AtomicU64::new(0),
-            libraries: Mutex::default(),
+            libraries,
             libraries_generation: AtomicU64::new(0),
             running: (0..cores).map(|_| Running::default()).collect(),
             busy_cores: AtomicU64::new(0),
@@ -211,17 +189,20 @@ impl SharedScripts {
         self.libraries_generation.load(Ordering::Acquire)
     }
 
-    /// Changes the libraries, all or nothing: nobody else does meanwhile.
+    /// The library of a function, whose name is given in lower case.
+    pub fn library_of(&self, function: &[u8]) -> Option<Arc<Library>> {
+        lock(&self.libraries).of_function(function).cloned()
+    }
+
+    /// Changes the libraries; nobody else does meanwhile. When it fails, nothing may have been changed.
     pub fn change_libraries<E>(&self, change: impl FnOnce(&mut Libraries) -> Result<(), E>) -> Result<(), E> {
         let mut current = lock(&self.libraries);
-        let mut next = Libraries::clone(&current);
-        change(&mut next)?;
-        let sum = |of: fn(&Library) -> usize| next.values().map(|library| of(library) as u64).sum();
-        self.facts.libraries.store(next.len() as u64, Ordering::Relaxed);
-        self.facts.functions.store(sum(|library| library.functions.len()), Ordering::Relaxed);
-        self.facts.libraries_bytes.store(sum(|library| library.code.len()), Ordering::Relaxed);
-        self.facts.set_sources(next.values().map(|library| library.code.clone().into()).collect());
-        *current = Arc::new(next);
+        // Copied only if somebody looks at them just now.
+        let libraries = Arc::make_mut(&mut current);
+        change(libraries)?;
+        self.facts.libraries.store(libraries.len() as u64, Ordering::Relaxed);
+        self.facts.functions.store(libraries.functions_len() as u64, Ordering::Relaxed);
+        self.facts.libraries_bytes.store(libraries.code_bytes() as u64, Ordering::Relaxed);
         self.libraries_generation.fetch_add(1, Ordering::Release);
         Ok(())
     }
@@ -321,18 +302,15 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_libraries_is_all_or_nothing() {
-        let shared = SharedScripts::new(1, Arc::default());
-        let library = Arc::new(Library { name: b"a".to_vec(), code: Vec::new(), functions: Vec::new() });
-        let failed = shared.change_libraries(|libraries| {
-            libraries.insert(b"a".to_vec(), library.clone());
-            Err("no")
-        });
-        assert_eq!((failed, shared.libraries().len(), shared.libraries_generation()), (Err("no"), 0, 0));
-        let done = shared.change_libraries(|libraries| {
-            libraries.insert(b"a".to_vec(), library.clone());
-            Ok::<(), ()>(())
-        });
-        assert_eq!((done, shared.libraries().len(), shared.libraries_generation()), (Ok(()), 1, 1));
+    fn a_change_of_the_libraries_is_seen_by_all() {
+        let facts = Arc::<ScriptFacts>::default();
+        let shared = SharedScripts::new(1, facts.clone());
+        let library = Arc::new(Library { name: b"a".to_vec(), code: b"code"[..].into(), functions: Vec::new() });
+        assert_eq!(shared.change_libraries(|_| Err("no")), Err("no"));
+        assert_eq!((shared.libraries().len(), shared.libraries_generation()), (0, 0));
+        let before = shared.libraries();
+        assert_eq!(shared.change_libraries(|libraries| libraries.put(library.clone())), Ok(()));
+        assert_eq!((before.len(), shared.libraries().len(), shared.libraries_generation()), (0, 1, 1));
+        assert_eq!(facts.sources(), [bytes::Bytes::from_static(b"code")]);
     }
 }

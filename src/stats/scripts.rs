@@ -23,40 +23,53 @@ pub struct ScriptFacts {
     pub libraries_bytes: AtomicU64,
     /// A script has run for longer than `busy-reply-threshold`.
     pub is_busy: AtomicBool,
-    /// The libraries, as files hold them.
-    sources: Mutex<Vec<Bytes>>,
+    sources: Mutex<Sources>,
     /// They were loaded from a file, and the catalogue does not have them yet.
     are_loaded: AtomicBool,
 }
 
+/// The libraries' sources, as files hold them.
+#[derive(Default)]
+struct Sources {
+    /// What a file brought, until the catalogue has it.
+    loaded: Vec<Bytes>,
+    /// Asks the catalogue.
+    catalogue: Option<Box<dyn Fn() -> Vec<Bytes> + Send>>,
+}
+
 impl ScriptFacts {
-    fn lock(&self) -> MutexGuard<'_, Vec<Bytes>> {
+    fn lock(&self) -> MutexGuard<'_, Sources> {
         // Replaced as a whole: a panic leaves nothing half done.
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The libraries, as files hold them.
-    pub fn sources(&self) -> Vec<Bytes> {
-        self.lock().clone()
+    /// Who is to be asked for the libraries from now on.
+    pub fn ask_for_sources(&self, catalogue: impl Fn() -> Vec<Bytes> + Send + 'static) {
+        self.lock().catalogue = Some(Box::new(catalogue));
     }
 
-    /// The catalogue has these libraries.
-    pub fn set_sources(&self, sources: Vec<Bytes>) {
-        *self.lock() = sources;
+    /// The libraries, as files hold them.
+    pub fn sources(&self) -> Vec<Bytes> {
+        let sources = self.lock();
+        match &sources.catalogue {
+            Some(ask) if !self.are_loaded.load(Ordering::Acquire) => ask(),
+            _ => sources.loaded.clone(),
+        }
     }
 
     /// A file brought these libraries, which take the place of all others.
     pub fn load(&self, sources: Vec<Bytes>) {
-        *self.lock() = sources;
+        self.lock().loaded = sources;
         self.are_loaded.store(true, Ordering::Release);
     }
 
     /// Whether a file brought libraries since this was asked the last time.
     #[inline]
     pub fn take_loaded(&self) -> Option<Vec<Bytes>> {
-        if !self.are_loaded.load(Ordering::Acquire) || !self.are_loaded.swap(false, Ordering::AcqRel) {
+        if !self.are_loaded.load(Ordering::Acquire) {
             return None;
         }
-        Some(self.sources())
+        let mut sources = self.lock();
+        self.are_loaded.swap(false, Ordering::AcqRel).then(|| std::mem::take(&mut sources.loaded))
     }
 }

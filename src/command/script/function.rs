@@ -1,6 +1,5 @@
 //! FCALL, FCALL_RO, and FUNCTION: libraries of functions.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::command::context::SessionContext;
@@ -9,7 +8,7 @@ use crate::command::help::reply_help;
 use crate::command::spec::{Categories, Command, Flags, Run, ScriptCall};
 use crate::persist::rdb::functions_payload::{self, FunctionsError};
 use crate::resp::reply::Reply;
-use crate::script::shared::{Libraries, Library};
+use crate::script::libraries::{FunctionTaken, Libraries, Library};
 use crate::stdx::glob::Glob;
 
 use super::eval::{
@@ -154,16 +153,8 @@ fn already(kind: &str, name: &[u8], quote: &str) -> CommandError {
     CommandError::Owned([b"ERR ", kind.as_bytes(), b" ", quote.as_bytes(), name, quote.as_bytes(), b" already exists"].concat())
 }
 
-/// Puts a library among the others; no function may have the name of one in another library.
-fn link(libraries: &mut Libraries, library: Library) -> Result<(), CommandError> {
-    libraries.remove(&library.name);
-    let known: BTreeSet<Vec<u8>> =
-        libraries.values().flat_map(|other| &other.functions).map(|function| function.name.to_ascii_lowercase()).collect();
-    if let Some(function) = library.functions.iter().find(|function| known.contains(&function.name.to_ascii_lowercase())) {
-        return Err(already("Function", &function.name, ""));
-    }
-    libraries.insert(library.name.clone(), Arc::new(library));
-    Ok(())
+fn function_taken(FunctionTaken(name): FunctionTaken) -> CommandError {
+    already("Function", &name, "")
 }
 
 fn load(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
@@ -176,15 +167,15 @@ fn load(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
         replaces = true;
     }
     let code = context.args.get(last);
-    let libraries = context.scripting().shared.libraries();
-    let is_taken = |name: &[u8]| !replaces && libraries.contains_key(name);
+    let shared = context.scripting().shared.clone();
+    let is_taken = |name: &[u8]| !replaces && shared.libraries().contains(name);
     let library = context.scripting().make_library(code, &is_taken).map_err(CommandError::Owned)?;
     let name = library.name.clone();
-    context.scripting().shared.clone().change_libraries(|libraries| {
-        if !replaces && libraries.contains_key(&library.name) {
+    shared.change_libraries(|libraries| {
+        if !replaces && libraries.contains(&library.name) {
             return Err(already("Library", &library.name, "'"));
         }
-        link(libraries, library)
+        libraries.put(Arc::new(library)).map_err(function_taken)
     })?;
     context.reply.bulk(&name);
     Ok(())
@@ -193,8 +184,8 @@ fn load(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
 fn delete(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     let name = context.args.get(2);
     context.scripting().shared.clone().change_libraries(|libraries| match libraries.remove(name) {
-        Some(_) => Ok(()),
-        None => Err(CommandError::Text("ERR Library not found")),
+        true => Ok(()),
+        false => Err(CommandError::Text("ERR Library not found")),
     })?;
     context.reply.ok();
     Ok(())
@@ -208,7 +199,7 @@ fn flush(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
         _ => return Err(wrong_form(context)),
     }
     context.scripting().shared.clone().change_libraries(|libraries| {
-        libraries.clear();
+        *libraries = Libraries::default();
         Ok::<(), CommandError>(())
     })?;
     context.reply.ok();
@@ -239,7 +230,7 @@ fn list(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     }
     let libraries = context.scripting().shared.libraries();
     let shown: Vec<&Arc<Library>> = libraries
-        .values()
+        .iter()
         .filter(|library| pattern.as_ref().is_none_or(|pattern| pattern.matches(&library.name)))
         .collect();
     context.reply.array(shown.len());
@@ -281,7 +272,7 @@ fn write_library(reply: &mut Reply, library: &Library, with_code: bool) {
 fn dump(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     let libraries = context.scripting().shared.libraries();
     let compresses = context.config.get_bool(crate::param!("rdbcompression"));
-    let payload = functions_payload::dump(libraries.values().map(|library| &library.code[..]), compresses);
+    let payload = functions_payload::dump(libraries.iter().map(|library| &library.code[..]), compresses);
     context.reply.bulk(&payload);
     Ok(())
 }
@@ -317,11 +308,11 @@ fn restore(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
             FunctionsError::Damaged => "ERR failed loading the given functions payload",
         })
     })?;
-    let mut fresh = Libraries::new();
+    let mut fresh = Libraries::default();
     for code in &codes {
         let library =
-            context.scripting().make_library(code, &|name| fresh.contains_key(name)).map_err(CommandError::Owned)?;
-        link(&mut fresh, library)?;
+            context.scripting().make_library(code, &|name| fresh.contains(name)).map_err(CommandError::Owned)?;
+        fresh.put(Arc::new(library)).map_err(function_taken)?;
     }
     context.scripting().shared.clone().change_libraries(|libraries| {
         if policy == Policy::Flush {
@@ -329,14 +320,17 @@ fn restore(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
             return Ok(());
         }
         if policy == Policy::Append
-            && let Some(name) = fresh.keys().find(|name| libraries.contains_key(*name))
+            && let Some(library) = fresh.iter().find(|library| libraries.contains(&library.name))
         {
-            return Err(already("Library", name, ""));
+            return Err(already("Library", &library.name, ""));
         }
-        for name in fresh.keys() {
-            libraries.remove(name);
+        let mut next = libraries.clone();
+        for library in fresh.iter() {
+            next.remove(&library.name);
         }
-        fresh.into_values().try_for_each(|library| link(libraries, Library::clone(&library)))
+        fresh.iter().try_for_each(|library| next.put(library.clone())).map_err(function_taken)?;
+        *libraries = next;
+        Ok(())
     })?;
     context.reply.ok();
     Ok(())
@@ -373,7 +367,7 @@ fn stats(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     reply.bulk(b"libraries_count");
     reply.integer(libraries.len() as i64);
     reply.bulk(b"functions_count");
-    reply.integer(libraries.values().map(|library| library.functions.len() as i64).sum());
+    reply.integer(libraries.functions_len() as i64);
     Ok(())
 }
 
