@@ -113,7 +113,8 @@ mod tests {
     use super::*;
 
     fn library(name: &str, functions: &[&str]) -> Arc<Library> {
-        let function = |name: &&str| Function { name: name.as_bytes().to_vec(), description: None, flags: ScriptFlags::DECLARED };
+        let function =
+            |name: &&str| Function { name: name.as_bytes().to_vec(), description: None, flags: ScriptFlags::DECLARED };
         let functions = functions.iter().map(function).collect();
         Arc::new(Library { name: name.into(), code: Bytes::from_static(b"code"), functions })
     }

@@ -12,7 +12,7 @@ use crate::resp::reply::{Protocol, Reply};
 use crate::runtime::clock::Clock;
 use crate::stdx::limits::{FUNCTION_LOAD_MS_MAX, SCRIPTS_COMPILED_MAX};
 
-use super::engine::{Engine, Ended, Script};
+use super::engine::{Ended, Engine, Script};
 use super::libraries::{Function, Libraries, Library};
 use super::shared::{Sha, SharedScripts};
 use super::source::{split_library, split_script};
@@ -158,9 +158,10 @@ impl Scripting {
 
     fn compile(&mut self, sha: Sha, source: &[u8]) -> Result<Callee, Vec<u8>> {
         let (flags, code) = split_script(source)?;
-        let script = self.engine()?.compile(code).map_err(|error| {
-            ["ERR Error compiling script (new function): ", &error].concat().into_bytes()
-        })?;
+        let script = self
+            .engine()?
+            .compile(code)
+            .map_err(|error| ["ERR Error compiling script (new function): ", &error].concat().into_bytes())?;
         let callee = Callee { flags, script, is_function: false, name: sha.into(), misses: Rc::default() };
         self.scripts.insert(sha, callee.clone());
         Ok(callee)

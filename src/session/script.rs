@@ -126,7 +126,29 @@ impl Core {
         (!row.flags.has(Flags::ALLOW_BUSY)).then_some(CommandError::Text(text))
     }
 
-    fn prepare_script(&mut self, call: ScriptCall, args: Args<'_>) -> Result<(Callee, usize), CommandError> {
+    /// Finds what a request is to run, and how many keys it declares, or says why it may not.
+    fn prepare_script(
+        &mut self,
+        call: ScriptCall,
+        args: Args<'_>,
+        reads_only: bool,
+    ) -> Result<(Callee, usize), CommandError> {
+        let (callee, keys) = self.find_script(call, args)?;
+        if callee.flags.is_declared() && !callee.flags.has_no_writes() {
+            // One that says what it does is refused as a whole.
+            if reads_only {
+                return Err(CommandError::Text("ERR Can not execute a script with write flag using *_ro command."));
+            }
+            if self.server.saves.alarms() != 0
+                && let Some(error) = writes_refused(&self.server, &self.config)
+            {
+                return Err(error);
+            }
+        }
+        Ok((callee, keys))
+    }
+
+    fn find_script(&mut self, call: ScriptCall, args: Args<'_>) -> Result<(Callee, usize), CommandError> {
         // In Redis' order: a function is looked up before its keys are counted, a script behind it.
         if call == ScriptCall::Function {
             let callee = self.scripting.function(args.get(1)).ok_or(CommandError::Text("ERR Function not found"))?;
@@ -159,17 +181,7 @@ impl Core {
         let reply_mode = session.client.reply_mode;
         let discard = session.discards_reply();
         let reads_only = row.flags.has(Flags::READONLY);
-        let prepared = self.prepare_script(call, args).and_then(|(callee, keys)| match callee.flags {
-            flags if reads_only && flags.is_declared() && !flags.has_no_writes() => {
-                Err(CommandError::Text("ERR Can not execute a script with write flag using *_ro command."))
-            }
-            // One that says what it does is refused as a whole.
-            flags if flags.is_declared() && !flags.has_no_writes() && self.server.saves.alarms() != 0 => {
-                writes_refused(&self.server, &self.config).map_or(Ok((callee, keys)), Err)
-            }
-            _ => Ok((callee, keys)),
-        });
-        let (callee, keys) = match prepared {
+        let (callee, keys) = match self.prepare_script(call, args, reads_only) {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.fail_script(session, row, &error, discard);

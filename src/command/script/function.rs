@@ -11,9 +11,7 @@ use crate::resp::reply::Reply;
 use crate::script::libraries::{FunctionTaken, Libraries, Library};
 use crate::stdx::glob::Glob;
 
-use super::eval::{
-    BUSY_SCRIPT, READS_ONLY, RUNS_SCRIPT, SCRIPT_KEYS_NOTED, SCRIPT_KEYS_READ_NOTED, kill_running,
-};
+use super::eval::{BUSY_SCRIPT, READS_ONLY, RUNS_SCRIPT, SCRIPT_KEYS_NOTED, SCRIPT_KEYS_READ_NOTED, kill_running};
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
@@ -150,7 +148,9 @@ const SUBCOMMANDS: &[Command] = &[
 ];
 
 fn already(kind: &str, name: &[u8], quote: &str) -> CommandError {
-    CommandError::Owned([b"ERR ", kind.as_bytes(), b" ", quote.as_bytes(), name, quote.as_bytes(), b" already exists"].concat())
+    CommandError::Owned(
+        [b"ERR ", kind.as_bytes(), b" ", quote.as_bytes(), name, quote.as_bytes(), b" already exists"].concat(),
+    )
 }
 
 fn function_taken(FunctionTaken(name): FunctionTaken) -> CommandError {
@@ -376,24 +376,28 @@ fn kill(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
 }
 
 fn help(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
-    reply_help(context.reply, "FUNCTION", &[
-        "DELETE <LIBRARY NAME>",
-        "    Remove a library with its functions.",
-        "DUMP",
-        "    Return all libraries as one payload, which RESTORE understands.",
-        "FLUSH [ASYNC|SYNC]",
-        "    Remove all libraries.",
-        "KILL",
-        "    End the running function, if it has not written anything.",
-        "LIST [LIBRARYNAME PATTERN] [WITHCODE]",
-        "    Tell about all libraries, or those whose name matches, with their source if asked to.",
-        "LOAD [REPLACE] <FUNCTION CODE>",
-        "    Make a library from its source and return its name.",
-        "RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]",
-        "    Make libraries from a payload: FLUSH removes all others before, APPEND (the default) refuses names that are",
-        "    taken, REPLACE replaces them.",
-        "STATS",
-        "    Tell which function runs, and how many there are.",
-    ]);
+    reply_help(
+        context.reply,
+        "FUNCTION",
+        &[
+            "DELETE <LIBRARY NAME>",
+            "    Remove a library with its functions.",
+            "DUMP",
+            "    Return all libraries as one payload, which RESTORE understands.",
+            "FLUSH [ASYNC|SYNC]",
+            "    Remove all libraries.",
+            "KILL",
+            "    End the running function, if it has not written anything.",
+            "LIST [LIBRARYNAME PATTERN] [WITHCODE]",
+            "    Tell about all libraries, or those whose name matches, with their source if asked to.",
+            "LOAD [REPLACE] <FUNCTION CODE>",
+            "    Make a library from its source and return its name.",
+            "RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]",
+            "    Make libraries from a payload: FLUSH removes all others before, APPEND (the default) refuses names that are",
+            "    taken, REPLACE replaces them.",
+            "STATS",
+            "    Tell which function runs, and how many there are.",
+        ],
+    );
     Ok(())
 }
