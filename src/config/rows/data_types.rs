@@ -33,7 +33,9 @@ pub(super) const DATA_TYPES: &[Parameter] = &[
     )
     .alias("list-max-ziplist-size")
     .about("Most entries per packed node of a list; -1 to -5 mean 4, 8, 16, 32 and 64 kilobytes."),
-    row("notify-keyspace-events", Kind::Events, "").about(
+    row("notify-keyspace-events", Kind::Events, "")
+        .stored("there are no keyspace notifications in this build")
+        .about(
         "Which events on keys are published: letters out of KEg$lshzxetdmnA, or empty for none.",
     ),
     row(

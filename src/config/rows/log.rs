@@ -23,8 +23,11 @@ const LOG_LEVELS: &[(&str, i32)] = &[
 ];
 
 pub(super) const LOG: &[Parameter] = &[
-    row("hide-user-data-from-log", Kind::YesNo, "no").about("Keep keys and values out of the log."),
+    row("hide-user-data-from-log", Kind::YesNo, "no")
+        .stored("no user data is logged")
+        .about("Keep keys and values out of the log."),
     row("latency-monitor-threshold", integer(0, i64::MAX), "0")
+        .stored("there is no latency monitor; LATENCY HISTOGRAM is always kept")
         .about("Milliseconds from which an event is kept for LATENCY; 0 keeps none."),
     row("latency-tracking", Kind::YesNo, "yes").about("Keep a latency histogram per command."),
     row(
@@ -42,11 +45,14 @@ pub(super) const LOG: &[Parameter] = &[
     row("slowlog-max-len", integer(0, i64::MAX), "128").about("Entries kept in the slow log."),
     row("syslog-enabled", Kind::YesNo, "no")
         .immutable()
+        .stored("the log goes to logfile or standard output")
         .about("Log to the system log, too."),
     row("syslog-facility", Kind::Choice(SYSLOG_FACILITIES), "local0")
         .immutable()
+        .stored("the log goes to logfile or standard output")
         .about("Facility in the system log."),
     row("syslog-ident", TEXT, "redis")
         .immutable()
+        .stored("the log goes to logfile or standard output")
         .about("Name shown in the system log."),
 ];

@@ -46,6 +46,7 @@ pub(super) const MEMORY: &[Parameter] = &[
         .about("Rehash tables while idle."),
     row("disable-thp", Kind::YesNo, "yes")
         .immutable()
+        .stored("huge pages are left to the allocator")
         .about("Switch transparent huge pages off for this process."),
     row("jemalloc-bg-thread", Kind::YesNo, "yes")
         .stored("the allocator is not jemalloc")
@@ -74,6 +75,7 @@ pub(super) const MEMORY: &[Parameter] = &[
     row("maxmemory-clients", memory_or_percent(-100, i64::MAX), "0")
         .about("Most bytes all clients' buffers may take together, in bytes or percent of maxmemory; the biggest clients are closed first. 0 sets no limit."),
     row("maxmemory-eviction-tenacity", integer(0, 100), "10")
+        .stored("eviction frees what the next command needs and no more")
         .about("How long eviction may go on in one piece, 0 (shortest) to 100 (as long as it takes)."),
     row("maxmemory-policy", Kind::Choice(MAXMEMORY_POLICIES), "noeviction")
         .about("Which keys are evicted when maxmemory is reached."),
@@ -81,7 +83,9 @@ pub(super) const MEMORY: &[Parameter] = &[
         .about("Keys looked at to find one that is good to evict."),
     row("replica-ignore-maxmemory", Kind::YesNo, "yes")
         .alias("slave-ignore-maxmemory")
+        .stored("there is no replication in this build")
         .about("A replica evicts nothing on its own; it waits for its master's deletions."),
     row("tracking-table-max-keys", unsigned(0, i64::MAX as u64), "1000000")
+        .stored("there is no client-side caching in this build")
         .about("Most keys remembered for client-side caching; beyond, clients are told to forget some. 0 sets no limit."),
 ];

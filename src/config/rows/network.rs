@@ -8,6 +8,7 @@ pub(super) const NETWORK: &[Parameter] = &[
     row("bind", Kind::Addresses, "* -::*")
         .about("Addresses to listen on. A leading '-' lets an address that is not available pass; '*' and '::*' mean all of IPv4 and IPv6."),
     row("bind-source-addr", OPTIONAL_TEXT, "")
+        .stored("the server opens no connections")
         .about("Local address from which connections to a master and to cluster nodes are opened."),
     row("client-output-buffer-limit", Kind::BufferLimits, "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60")
         .about("Per class of client (normal, replica, pubsub): hard limit, soft limit and the seconds a client may stay over the soft one."),

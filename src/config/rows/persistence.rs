@@ -24,6 +24,7 @@ pub(super) const PERSISTENCE: &[Parameter] = &[
     row("aof-load-truncated", Kind::YesNo, "yes")
         .about("Load a log whose last record is cut off, up to the cut, instead of refusing to start."),
     row("aof-rewrite-incremental-fsync", Kind::YesNo, "yes")
+        .stored("the base file is always synced in pieces")
         .about("Flush a rewritten log to disk piece by piece."),
     row("aof-timestamp-enabled", Kind::YesNo, "no")
         .about("Put time marks into the log, for recovery to a point in time."),
@@ -64,6 +65,7 @@ pub(super) const PERSISTENCE: &[Parameter] = &[
     row("no-appendfsync-on-rewrite", Kind::YesNo, "no")
         .about("Do not flush the log while a snapshot or a rewrite runs."),
     row("rdb-del-sync-files", Kind::YesNo, "no")
+        .stored("there is no replication in this build")
         .about("Delete snapshot files that only replication needed."),
     row("rdb-key-save-delay", integer(-INT_MAX - 1, INT_MAX), "0")
         .hidden()
@@ -76,6 +78,7 @@ pub(super) const PERSISTENCE: &[Parameter] = &[
     row("rdbcompression", Kind::YesNo, "yes")
         .about("Compress strings in snapshots (LZF)."),
     row("sanitize-dump-payload", Kind::Choice(SANITIZE), "no")
+        .stored("every payload is checked in full")
         .about("Check values received by RESTORE, replication or loading in depth."),
     row("save", Kind::SavePoints, "3600 1 300 100 60 10000")
         .about("Snapshot after so many seconds if at least so many keys changed; pairs of numbers, or \"\" for never."),
@@ -86,6 +89,7 @@ pub(super) const PERSISTENCE: &[Parameter] = &[
         .check(shutdown_options_agree)
         .about("What SIGTERM does: any of save, nosave, now, force, or default."),
     row("shutdown-timeout", integer(0, INT_MAX), "10")
+        .stored("there are no replicas to wait for")
         .about("Seconds a shutdown waits for replicas to catch up."),
     row("stop-writes-on-bgsave-error", Kind::YesNo, "yes")
         .about("Refuse writes while the last background snapshot failed."),

@@ -10,6 +10,7 @@ const OOM_SCORE_ADJ: &[(&str, i32)] = &[("no", 0), ("yes", 1), ("relative", 1), 
 pub(super) const PROCESS: &[Parameter] = &[
     row("always-show-logo", Kind::YesNo, "no")
         .immutable()
+        .stored("there is no logo")
         .about("Show the logo at start even when the output is not a terminal."),
     row("aof-rewrite-cpulist", OPTIONAL_TEXT, "")
         .alias("aof_rewrite_cpulist")
@@ -56,10 +57,13 @@ pub(super) const PROCESS: &[Parameter] = &[
         .immutable()
         .stored("every core serves its own connections; see shards")
         .about("Let the threads read, too."),
-    row("oom-score-adj", Kind::Choice(OOM_SCORE_ADJ), "no").about(
+    row("oom-score-adj", Kind::Choice(OOM_SCORE_ADJ), "no")
+        .stored("the kernel's score is left as the service manager set it")
+        .about(
         "Tell the kernel whom to end first when memory runs out: no, relative (yes) or absolute.",
     ),
     row("oom-score-adj-values", Kind::OomScores, "0 200 800")
+        .stored("the kernel's score is left as the service manager set it")
         .about("Scores for a master, a replica and a background process."),
     row("pidfile", OPTIONAL_TEXT, "")
         .immutable()
@@ -75,6 +79,7 @@ pub(super) const PROCESS: &[Parameter] = &[
     row("server-cpulist", OPTIONAL_TEXT, "")
         .alias("server_cpulist")
         .immutable()
+        .stored("see shards and pin")
         .about("Cores the server's threads may use, as 0,2 or 0-7:2."),
     row("set-proc-title", Kind::YesNo, "yes")
         .immutable()
