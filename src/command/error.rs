@@ -15,6 +15,8 @@ pub enum CommandError {
     NotAnInt32,
     /// Not a floating point number.
     NotAFloat,
+    /// It would take memory, of which there is no more (`maxmemory`).
+    OutOfMemory,
     /// An unknown or ill-placed option.
     Syntax,
     /// The key must exist and does not.
@@ -63,6 +65,7 @@ impl CommandError {
             CommandError::NotAnInteger => "ERR value is not an integer or out of range",
             CommandError::NotAnInt32 => "ERR value is out of range, value must between -2147483648 and 2147483647",
             CommandError::NotAFloat => "ERR value is not a valid float",
+            CommandError::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
             CommandError::Syntax => "ERR syntax error",
             CommandError::NoSuchKey => "ERR no such key",
             CommandError::Overflow => "ERR increment or decrement would overflow",

@@ -149,6 +149,7 @@ fn collect<'a>(context: &mut Context<'a>) -> Facts<'a> {
         facts.counters.hits += counters.hits;
         facts.counters.misses += counters.misses;
         facts.counters.expired_keys += counters.expired_keys;
+        facts.counters.evicted_keys += counters.evicted_keys;
         facts.counters.expired_fields += counters.expired_fields;
         facts.counters.changes += counters.changes;
         facts.counters.stale_share += counters.stale_share;
@@ -399,9 +400,15 @@ fn stats(page: &mut Page, facts: &Facts<'_>) {
     page.line("expired_stale_perc", format_args!("{:.2}", stale_share * 100.0));
     page.line("expired_time_cap_reached_count", facts.counters.expiry_cut_short);
     page.line("expire_cycle_cpu_milliseconds", facts.counters.expiry_ns / 1_000_000);
-    page.zeros(&["evicted_keys", "evicted_clients"]);
+    page.line("evicted_keys", facts.counters.evicted_keys);
+    page.zeros(&["evicted_clients"]);
     page.line("evicted_scripts", facts.server.scripts.evicted.load(Relaxed));
-    page.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
+    let current_ms = match server.over_memory_since_ms.load(Relaxed) {
+        0 => 0,
+        since_ms => (facts.now_ms - since_ms).max(0),
+    };
+    page.line("total_eviction_exceeded_time", server.over_memory_ms.load(Relaxed) + current_ms);
+    page.line("current_eviction_exceeded_time", current_ms);
     page.line("keyspace_hits", facts.counters.hits);
     page.line("keyspace_misses", facts.counters.misses);
     page.line("pubsub_channels", server.pubsub.channels.load(Relaxed));

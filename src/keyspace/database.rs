@@ -10,6 +10,7 @@ use crate::stdx::random::Random;
 use crate::value::object::Value;
 
 use super::entry::{Entry, EntryPointer, StringValue};
+use super::expire::LfuCurve;
 use super::free::Graveyard;
 use super::hash::{Key, KeyHasher};
 use super::hold::Holds;
@@ -46,6 +47,8 @@ pub struct KeyspaceCounters {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired_keys: u64,
+    /// Keys removed because memory was short.
+    pub evicted_keys: u64,
     /// Fields of hashes removed because their time had come.
     pub expired_fields: u64,
     /// The share of volatile keys whose time had come when active expiry looked at them: each round counts for a
@@ -151,6 +154,8 @@ pub struct Keyspace {
     pub(super) random: Random,
     /// Whether the access field keeps Redis' LFU counter instead of the time of the last use.
     pub lfu: bool,
+    /// How that counter grows and decays.
+    pub lfu_curve: LfuCurve,
     /// The log is being loaded: nothing goes because its time has come.
     pub keeps_all: bool,
     /// What was changed and has not been given to the log.
@@ -178,6 +183,7 @@ impl Keyspace {
             hasher,
             random: Random::new(seed),
             lfu: false,
+            lfu_curve: LfuCurve::DEFAULT,
             journal: Journal::default(),
             keeps_all: false,
             waiters: None,

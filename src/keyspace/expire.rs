@@ -14,7 +14,6 @@ const TTL_SAMPLES: usize = 16;
 /// Initial LFU counter of a new key, as Redis' `LFU_INIT_VAL`.
 const LFU_COUNTER_INITIAL: u32 = 5;
 const LFU_COUNTER_MAX: u32 = 255;
-const LFU_LOG_FACTOR: u64 = 10;
 
 /// Bits of the access field that hold the clock in seconds.
 const SECONDS_MASK: u32 = 0x00ff_ffff;
@@ -30,6 +29,20 @@ pub struct ExpireSlice {
     pub removed: usize,
     /// The walk of this database came to its end.
     pub round_done: bool,
+}
+
+/// How the LFU counter grows and decays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LfuCurve {
+    /// `lfu-log-factor`: the larger, the more uses it takes to reach the top.
+    pub log_factor: u64,
+    /// `lfu-decay-time`: minutes after which the counter loses one; 0: it never does.
+    pub decay_minutes: u32,
+}
+
+impl LfuCurve {
+    /// What Redis' parameters are by default.
+    pub const DEFAULT: LfuCurve = LfuCurve { log_factor: 10, decay_minutes: 1 };
 }
 
 /// What another server tells of the use of a key.
@@ -142,18 +155,18 @@ impl Keyspace {
         }
     }
 
-    /// The access field after a use: the clock in seconds, or Redis' logarithmic counter (factor 10, decay one per
-    /// minute: the defaults of `lfu-log-factor` and `lfu-decay-time`).
+    /// The access field after a use: the clock in seconds, or Redis' logarithmic counter.
     pub(super) fn access_after_use(&mut self, old: u32, now_ms: i64) -> u32 {
         if !self.lfu {
             return seconds(now_ms);
         }
-        let counter = lfu_decayed(old, now_ms);
+        let LfuCurve { log_factor, decay_minutes } = self.lfu_curve;
+        let counter = lfu_decayed(old, decay_minutes, now_ms);
         let grown = if counter >= LFU_COUNTER_MAX {
             LFU_COUNTER_MAX
         } else {
             let base = u64::from(counter.saturating_sub(LFU_COUNTER_INITIAL));
-            counter + u32::from(self.random.below(base * LFU_LOG_FACTOR + 1) == 0)
+            counter + u32::from(self.random.below(base * log_factor + 1) == 0)
         };
         (minutes(now_ms) << 8) | grown
     }
@@ -165,8 +178,9 @@ pub fn idle_seconds(access: u32, now_ms: i64) -> u32 {
 }
 
 /// The LFU counter after the time since its last change has been taken off (OBJECT FREQ).
-pub fn lfu_decayed(access: u32, now_ms: i64) -> u32 {
-    (access & LFU_COUNTER_MAX).saturating_sub(passed(minutes(now_ms), access >> 8, MINUTES_MASK))
+pub fn lfu_decayed(access: u32, decay_minutes: u32, now_ms: i64) -> u32 {
+    let passed = passed(minutes(now_ms), access >> 8, MINUTES_MASK);
+    (access & LFU_COUNTER_MAX).saturating_sub(passed.checked_div(decay_minutes).unwrap_or(0))
 }
 
 /// How far a clock that wraps is past an earlier reading. Another core's reading may be ahead of ours by a moment, which

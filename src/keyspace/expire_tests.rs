@@ -118,18 +118,25 @@ fn counters_of_uses_grow_slowly_and_decay_by_the_minute() {
     let mut keyspace = keyspace();
     keyspace.lfu = true;
     let fresh = keyspace.access_of_new(NOW_MS);
-    assert_eq!(lfu_decayed(fresh, NOW_MS), LFU_COUNTER_INITIAL);
+    assert_eq!(lfu_decayed(fresh, 1, NOW_MS), LFU_COUNTER_INITIAL);
     // Redis' own table: with a factor of 10, a hundred uses make about 10, a thousand 18, a hundred thousand 142.
     for (uses, low, high) in [(100, 6, 16), (1_000, 12, 26), (100_000, 120, 165)] {
         let access = (0..uses).fold(fresh, |access, _| keyspace.access_after_use(access, NOW_MS));
-        let counter = lfu_decayed(access, NOW_MS);
+        let counter = lfu_decayed(access, 1, NOW_MS);
         assert!((low..=high).contains(&counter), "{uses} uses make {counter}");
         for minutes in [1, 5, 1_000] {
-            assert_eq!(lfu_decayed(access, NOW_MS + i64::from(minutes) * 60_000), counter.saturating_sub(minutes));
+            assert_eq!(lfu_decayed(access, 1, NOW_MS + i64::from(minutes) * 60_000), counter.saturating_sub(minutes));
         }
     }
+    for (decay_minutes, left) in [(0, 200), (1, 190), (3, 197), (20, 200)] {
+        let access = (minutes(NOW_MS) << 8) | 200;
+        assert_eq!(lfu_decayed(access, decay_minutes, NOW_MS + 600_000), left, "{decay_minutes}");
+    }
+    keyspace.lfu_curve.log_factor = 0;
+    let access = (0..20).fold(fresh, |access, _| keyspace.access_after_use(access, NOW_MS));
+    assert_eq!(lfu_decayed(access, 1, NOW_MS), LFU_COUNTER_INITIAL + 20, "with a factor of 0 every use counts");
     let full = fresh | LFU_COUNTER_MAX;
-    assert_eq!(lfu_decayed(keyspace.access_after_use(full, NOW_MS), NOW_MS), LFU_COUNTER_MAX);
+    assert_eq!(lfu_decayed(keyspace.access_after_use(full, NOW_MS), 1, NOW_MS), LFU_COUNTER_MAX);
 }
 
 #[test]
@@ -144,6 +151,6 @@ fn idle_times() {
     assert_eq!(idle_seconds(seconds(wraps_ms), wraps_ms + 10_000), 10);
     assert_eq!(keyspace.access_after_use(access, NOW_MS + 2_000), access + 2);
     let ahead = (minutes(NOW_MS + 60_000) << 8) | 9;
-    assert_eq!(lfu_decayed(ahead, NOW_MS), 9, "a reading from a clock that is ahead of ours");
+    assert_eq!(lfu_decayed(ahead, 1, NOW_MS), 9, "a reading from a clock that is ahead of ours");
     assert_eq!(TURN.now_ms, NOW_MS);
 }

@@ -6,6 +6,7 @@
 
 pub mod database;
 pub mod entry;
+pub mod evict;
 pub mod expire;
 pub mod fields;
 pub mod free;

@@ -30,6 +30,11 @@ impl ScriptFlags {
         self.0 & 1 != 0
     }
 
+    /// It may run although memory is short.
+    pub fn allows_oom(self) -> bool {
+        self.0 & (1 << 1 | 1) != 0
+    }
+
     /// The same with the flag of this name; none when there is no such flag.
     pub fn with(self, name: &[u8]) -> Option<ScriptFlags> {
         let (bit, _) = NAMES.iter().find(|(_, known)| known.as_bytes() == name)?;

@@ -14,6 +14,7 @@ use crate::resp::reply::Protocol;
 use crate::stats::persistence::SaveFacts;
 use crate::stats::server::ServerFacts;
 
+use super::evict::takes_memory;
 use super::state::Session;
 
 /// What comes of the checks.
@@ -101,6 +102,9 @@ pub fn refusal(server: &ServerFacts, config: &Config, session: &Session, row: &R
         || (matches!(row.command.run, Run::Transaction(Step::Exec)) && session.transaction_writes());
     if writes && let Some(error) = writes_refused(server, config) {
         return Some(error);
+    }
+    if alarms & SaveFacts::OVER_MEMORY != 0 && takes_memory(session, row) {
+        return Some(CommandError::OutOfMemory);
     }
     if alarms & SaveFacts::LOADING != 0 && !flags.has(Flags::LOADING) {
         return Some(CommandError::Text("LOADING Redis is loading the dataset in memory"));

@@ -130,6 +130,7 @@ impl Core {
         self.server.lfu_policy.store(lfu, Ordering::Relaxed);
         self.apply_to_log();
         self.apply_password(session, pairs);
+        self.make_room();
         Ok(())
     }
 
@@ -404,6 +405,7 @@ impl Core {
         self.walk_now = true;
         let now_ms = self.clock.unix_ms();
         self.close_idle(now_ms);
+        self.make_room();
         let stats = &self.server.cores[self.id];
         let runner = Runner { now_ms, config: &self.config, server: &self.server, stats, clock: None };
         self.exchange.cron(&mut self.cron, &self.clock, &runner)

@@ -114,6 +114,8 @@ pub struct Core {
     pub(super) gated: Vec<SessionKey>,
     /// When waits end (Unix time in milliseconds), with their sessions.
     pub(super) deadlines: BTreeSet<(i64, u64)>,
+    /// The shard that gives up a key next when memory is short.
+    pub(super) evict_next: usize,
     /// Waits of closed connections that somebody was about to serve.
     pub(super) orphans: Vec<Arc<Waiter>>,
     pub(super) cron: crate::shard::cron::Cron,
@@ -182,6 +184,7 @@ impl Core {
             gated: Vec::new(),
             deadlines: BTreeSet::new(),
             orphans: Vec::new(),
+            evict_next: core,
             cron: Default::default(),
             sampler,
             client_peaks: Default::default(),

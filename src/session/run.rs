@@ -62,11 +62,15 @@ impl Core {
     /// Runs parsed commands from `session.next` on, window by window, until they are done or the session stalls.
     pub(super) fn run(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests, now_ms: i64) {
         session.argument_bytes = 0;
+        let is_limited = self.config.get_u64(crate::param!("maxmemory")) != 0;
         while session.next < requests.commands.len()
             && session.stall == Stall::None
             && !session.closing
             && !session.killed
         {
+            if is_limited {
+                self.make_room();
+            }
             let stopped = self.plan_window(session, buffer, requests);
             if !self.window.is_empty() && !self.run_window(session, buffer, requests, now_ms) {
                 continue;

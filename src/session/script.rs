@@ -19,11 +19,13 @@ use crate::keyspace::{Keyspace, Turn};
 use crate::resp::reply::Reply;
 use crate::script::engine::Ended;
 use crate::script::scripting::Callee;
+use crate::script::source::ScriptFlags;
 use crate::shard::call;
 use crate::shard::exchange::bits;
 use crate::shard::record;
 use crate::shard::route::{all_shards, route, Route};
 use crate::shard::script::{ScriptHost, ScriptRun};
+use crate::stats::persistence::SaveFacts;
 use crate::stdx::limits::{SCRIPT_MISSES_MAX, SCRIPT_SLICE_FIRST_MS, SCRIPT_SLICE_MS};
 
 use super::core::Core;
@@ -140,7 +142,7 @@ impl Core {
                 return Err(CommandError::Text("ERR Can not execute a script with write flag using *_ro command."));
             }
             if self.server.saves.alarms() != 0
-                && let Some(error) = writes_refused(&self.server, &self.config)
+                && let Some(error) = self.script_refusal(callee.flags)
             {
                 return Err(error);
             }
@@ -164,6 +166,12 @@ impl Core {
             _ => self.scripting.source(args.get(1)).map_err(CommandError::Owned)?,
         };
         Ok((callee, key_count))
+    }
+
+    /// Why a script that says what it does, and may write, cannot run now.
+    fn script_refusal(&self, flags: ScriptFlags) -> Option<CommandError> {
+        let is_short = self.server.saves.alarms() & SaveFacts::OVER_MEMORY != 0 && !flags.allows_oom();
+        writes_refused(&self.server, &self.config).or(is_short.then_some(CommandError::OutOfMemory))
     }
 
     /// Runs the script of a request whose boxes, of the shards `declared`, are in hand; `stands`: it may stand still.
@@ -199,6 +207,7 @@ impl Core {
         let turn = Turn { now_ms, touch: !session.client.no_touch, keep_expired: self.server.is_paused(now_ms) };
         let reads_only = reads_only || callee.flags.has_no_writes();
         let mut run = ScriptRun::new(session.client.database, turn, reads_only);
+        run.allows_oom = callee.flags.is_declared() && callee.flags.allows_oom();
         run.touched = declared;
         run.behind = session.remote_shards;
         let user = session.client.user().clone();

@@ -35,6 +35,8 @@ pub struct Transaction {
     shards: u64,
     /// One of them writes.
     writes: bool,
+    /// One of them takes memory.
+    takes_memory: bool,
     /// One of them runs a script.
     has_script: bool,
 }
@@ -109,6 +111,11 @@ impl Session {
         self.transaction.as_ref().is_some_and(|transaction| transaction.has_script)
     }
 
+    /// The transaction has a command that takes memory.
+    pub(super) fn transaction_takes_memory(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| transaction.takes_memory)
+    }
+
     /// The transaction has a command that writes.
     pub(super) fn transaction_writes(&self) -> bool {
         self.transaction.as_ref().is_some_and(|transaction| transaction.writes)
@@ -134,6 +141,7 @@ impl Core {
         transaction.queue.push(row, args, 0..args.len(), database, 0, protocol, touch);
         transaction.shards |= shards;
         transaction.has_script |= is_script;
+        transaction.takes_memory |= row.flags.has(Flags::DENYOOM);
         transaction.writes |= row.flags.has(Flags::WRITE) || row.flags.has(Flags::MAY_REPLICATE);
         if transaction.memory_bytes() as u64 > limit_bytes {
             // As Redis counts the queue to the query buffer.

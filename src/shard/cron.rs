@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crate::keyspace::Keyspace;
 use crate::keyspace::entry::EntryPointer;
-use crate::keyspace::expire::ExpireSlice;
+use crate::keyspace::expire::{ExpireSlice, LfuCurve};
 use crate::runtime::clock::Clock;
 use super::exchange::Exchange;
 use super::home::Runner;
@@ -57,6 +57,10 @@ impl Exchange {
         let lfu = server.lfu_policy.load(Ordering::Relaxed);
         let Some(keyspace) = self.boxes[shard].as_deref_mut() else { unreachable!("taken above") };
         keyspace.lfu = lfu;
+        keyspace.lfu_curve = LfuCurve {
+            log_factor: runner.config.get_u64(crate::param!("lfu-log-factor")),
+            decay_minutes: runner.config.get_u64(crate::param!("lfu-decay-time")) as u32,
+        };
         runner.stats.changes.set(keyspace.counters.changes);
         let expires = server.active_expire.load(Ordering::Relaxed) && !server.is_paused(now_ms);
         let expiry_behind = expires && expire_some(keyspace, cron, now_ms, clock);

@@ -31,6 +31,7 @@ use crate::script::shared::Running;
 use crate::script::scripting::log_line;
 use crate::script::{Arguments, Host, LogLevel, Poll, Stop};
 use crate::stats::core::CoreStats;
+use crate::stats::persistence::SaveFacts;
 use crate::stats::server::ServerFacts;
 use crate::stdx::limits::{SCRIPT_UNDO_BYTES_MAX, SCRIPT_UNDO_VALUE_BYTES_MAX};
 
@@ -58,6 +59,8 @@ pub struct ScriptRun {
     now_us: Option<i64>,
     /// It may not write.
     pub reads_only: bool,
+    /// It may take memory although that is short.
+    pub allows_oom: bool,
     /// It has called a command that writes.
     pub has_written: bool,
     /// The shards whose boxes it has, one bit each: those of the keys it declared, and others it reached for.
@@ -90,6 +93,7 @@ impl ScriptRun {
             turn,
             now_us: None,
             reads_only,
+            allows_oom: false,
             has_written: false,
             touched: 0,
             behind: 0,
@@ -191,10 +195,9 @@ impl ScriptHost<'_> {
         if self.run.reads_only && (writes || row.flags.has(Flags::MAY_REPLICATE)) {
             return Err((READS_ONLY, Some(row)));
         }
-        if writes
-            && self.server.saves.alarms() != 0
+        if self.server.saves.alarms() != 0
             && !self.run.has_written
-            && let Some(error) = writes_refused(self.server, self.config)
+            && let Some(error) = self.refusal(row)
         {
             return Err((error, Some(row)));
         }
@@ -213,6 +216,14 @@ impl ScriptHost<'_> {
                 Err(CommandError::Owned([b"ERR ACL failure in script: ", text.as_slice()].concat()))
             }
         }
+    }
+
+    /// Why a command cannot run now: what it changes could not be kept, or takes memory.
+    #[cold]
+    fn refusal(&self, row: &Row) -> Option<CommandError> {
+        let is_short = self.server.saves.alarms() & SaveFacts::OVER_MEMORY != 0 && !self.run.allows_oom;
+        let lost = row.flags.has(Flags::WRITE).then(|| writes_refused(self.server, self.config)).flatten();
+        lost.or((is_short && row.flags.has(Flags::DENYOOM)).then_some(CommandError::OutOfMemory))
     }
 
     /// Takes boxes, or notes which are missing.

@@ -27,7 +27,7 @@ pub struct SaveFacts {
     pub last_save_s: AtomicI64,
     /// The last attempt of a background snapshot.
     pub last_try_s: AtomicI64,
-    /// Why commands may have to be refused: `LOADING`, `SNAPSHOT_FAILED`, `LOG_FAILED`.
+    /// Why commands may have to be refused: `LOADING`, `SNAPSHOT_FAILED`, `LOG_FAILED`, `OVER_MEMORY`.
     alarms: AtomicU8,
     /// Snapshots begun in the background; numbers them.
     begun: AtomicU64,
@@ -137,6 +137,9 @@ impl SaveFacts {
 
     /// The append-only log cannot be written, or could not be synced.
     pub const LOG_FAILED: u8 = 4;
+
+    /// More memory is used than `maxmemory` allows, and nothing may be evicted.
+    pub const OVER_MEMORY: u8 = 8;
 
     /// Sets or takes back one of the alarms above.
     pub fn set_alarm(&self, alarm: u8, is_on: bool) {

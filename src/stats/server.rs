@@ -81,6 +81,10 @@ pub struct ServerFacts {
     pub active_expire: AtomicBool,
     /// `maxmemory-policy` is one of the LFU policies: keys count their uses.
     pub lfu_policy: AtomicBool,
+    /// Since when more memory is used than allowed, Unix time in milliseconds; 0 when that is not so.
+    pub over_memory_since_ms: AtomicI64,
+    /// How long that was so before, milliseconds.
+    pub over_memory_ms: AtomicI64,
     /// The server is on its way out.
     pub stopping: AtomicBool,
     /// Failed attempts to authenticate.
@@ -139,6 +143,8 @@ impl ServerFacts {
             paused_writes_only: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
             lfu_policy: AtomicBool::new(false),
+            over_memory_since_ms: AtomicI64::new(0),
+            over_memory_ms: AtomicI64::new(0),
             stopping: AtomicBool::new(false),
             auth_failures: AtomicU64::new(0),
             denied_commands: AtomicU64::new(0),
@@ -192,6 +198,7 @@ impl ServerFacts {
         for counter in [&self.auth_failures, &self.denied_commands, &self.denied_keys, &self.denied_channels] {
             counter.store(0, Ordering::Relaxed);
         }
+        self.over_memory_ms.store(0, Ordering::Relaxed);
         let samples = &self.samples;
         samples.cpu_at_reset_us.store(samples.cpu_us(), Ordering::Relaxed);
         super::memory::reset_peak();

@@ -69,6 +69,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/keyspace/entry.rs",
     "src/keyspace/database.rs",
     "src/keyspace/write.rs",
+    "src/keyspace/evict.rs",
     "src/keyspace/expire.rs",
     "src/keyspace/fields.rs",
     "src/keyspace/free.rs",

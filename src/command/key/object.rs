@@ -82,7 +82,8 @@ fn encoding(context: &mut Context<'_>) -> Result<(), CommandError> {
 
 fn frequency(context: &mut Context<'_>) -> Result<(), CommandError> {
     let now_ms = context.turn.now_ms;
-    about_access(context, true, NOT_LFU, |entry| expire::lfu_decayed(entry.access(), now_ms))
+    let decay_minutes = context.config.get_u64(crate::param!("lfu-decay-time")) as u32;
+    about_access(context, true, NOT_LFU, |entry| expire::lfu_decayed(entry.access(), decay_minutes, now_ms))
 }
 
 fn idle_time(context: &mut Context<'_>) -> Result<(), CommandError> {

@@ -73,9 +73,9 @@ pub(super) const MEMORY: &[Parameter] = &[
     row("maxmemory", unsigned_memory(0, u64::MAX), "0")
         .about("Most bytes the data may take before keys are evicted or writes refused; 0 sets no limit."),
     row("maxmemory-clients", memory_or_percent(-100, i64::MAX), "0")
+        .stored("each client's buffers have limits of their own")
         .about("Most bytes all clients' buffers may take together, in bytes or percent of maxmemory; the biggest clients are closed first. 0 sets no limit."),
     row("maxmemory-eviction-tenacity", integer(0, 100), "10")
-        .stored("eviction frees what the next command needs and no more")
         .about("How long eviction may go on in one piece, 0 (shortest) to 100 (as long as it takes)."),
     row("maxmemory-policy", Kind::Choice(MAXMEMORY_POLICIES), "noeviction")
         .about("Which keys are evicted when maxmemory is reached."),

@@ -4,6 +4,7 @@
 //! the file must be called so that readers know them all.
 
 use crate::keyspace::entry::Entry;
+use crate::config::Config;
 use crate::keyspace::expire::{Use, idle_seconds, lfu_decayed};
 
 use super::file_write::write_key;
@@ -19,16 +20,18 @@ pub enum UseWritten {
     No,
     /// When they were used last.
     Idle,
-    /// How often.
-    Frequency,
+    /// How often; the counter decays by one in so many minutes (`lfu-decay-time`).
+    Frequency(u32),
 }
 
 impl UseWritten {
-    /// As a policy (`maxmemory-policy`) has it.
-    pub fn of_policy(policy: &str) -> UseWritten {
-        match policy {
-            _ if policy.ends_with("lru") => UseWritten::Idle,
-            _ if policy.ends_with("lfu") => UseWritten::Frequency,
+    /// As the policy (`maxmemory-policy`) has it.
+    pub fn of(config: &Config) -> UseWritten {
+        match config.get_word(crate::param!("maxmemory-policy")) {
+            policy if policy.ends_with("lru") => UseWritten::Idle,
+            policy if policy.ends_with("lfu") => {
+                UseWritten::Frequency(config.get_u64(crate::param!("lfu-decay-time")) as u32)
+            }
             _ => UseWritten::No,
         }
     }
@@ -59,7 +62,9 @@ impl ChunkWriter {
         let last_use = match self.uses {
             UseWritten::No => None,
             UseWritten::Idle => Some(Use::Idle(u64::from(idle_seconds(entry.access(), now_ms)))),
-            UseWritten::Frequency => Some(Use::Frequency(lfu_decayed(entry.access(), now_ms) as u8)),
+            UseWritten::Frequency(decay_minutes) => {
+                Some(Use::Frequency(lfu_decayed(entry.access(), decay_minutes, now_ms) as u8))
+            }
         };
         let (key, value) = (entry.key(), entry.value());
         let form = write_key(&mut self.writer, VERSION_7_0, key, &value, entry.expire_at_ms(), last_use);

@@ -61,7 +61,7 @@ impl SaveOptions {
             sums: config.get_bool(crate::param!("rdbchecksum")),
             syncs_pieces: config.get_bool(crate::param!("rdb-save-incremental-fsync")),
             key_delay_us: config.get_i64(crate::param!("rdb-key-save-delay")),
-            uses: UseWritten::of_policy(config.get_word(crate::param!("maxmemory-policy"))),
+            uses: UseWritten::of(config),
             is_log_base: false,
             functions: Vec::new(),
             now_ms,
