@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 36] = [
+const UNITS: [&str; 37] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -47,6 +47,7 @@ const UNITS: [&str; 36] = [
     "unit/shutdown",
     "unit/multi",
     "unit/functions",
+    "unit/maxmemory",
 ];
 
 /// One line of a case.

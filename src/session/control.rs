@@ -128,6 +128,12 @@ impl Core {
         self.refresh_config();
         let lfu = self.config.get_word(crate::param!("maxmemory-policy")).ends_with("lfu");
         self.server.lfu_policy.store(lfu, Ordering::Relaxed);
+        // The other boxes learn it in their next round.
+        for shard in 0..self.exchange.shards() {
+            if self.exchange.take(shard) && let Some(keyspace) = self.exchange.boxes[shard].as_deref_mut() {
+                keyspace.lfu = lfu;
+            }
+        }
         self.apply_to_log();
         self.apply_password(session, pairs);
         self.make_room();

@@ -92,12 +92,15 @@ fn idle_time(context: &mut Context<'_>) -> Result<(), CommandError> {
 }
 
 /// Values are not shared between keys here, so there is one reference to each. Small integers get the figure by which
-/// clients know Redis' shared ones.
+/// clients know Redis' shared ones; it shares none when each needs an access field of its own (`maxmemory` by use).
 fn reference_count(context: &mut Context<'_>) -> Result<(), CommandError> {
     const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
     const SHARED_COUNT: i64 = i32::MAX as i64;
+    let policy = context.config.get_word(crate::param!("maxmemory-policy"));
+    let by_use = policy.ends_with("lru") || policy.ends_with("lfu");
+    let shares = context.config.get_u64(crate::param!("maxmemory")) == 0 || !by_use;
     match context.look(2).map(|entry| entry.value()) {
-        Some(ValueRef::Integer(integer)) if SHARED_INTEGERS.contains(&integer) => context.reply.integer(SHARED_COUNT),
+        Some(ValueRef::Integer(integer)) if shares && SHARED_INTEGERS.contains(&integer) => context.reply.integer(SHARED_COUNT),
         Some(_) => context.reply.integer(1),
         None => context.reply.null(),
     }
