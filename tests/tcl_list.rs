@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 37] = [
+const UNITS: [&str; 40] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -48,6 +48,9 @@ const UNITS: [&str; 37] = [
     "unit/multi",
     "unit/functions",
     "unit/maxmemory",
+    "unit/acl",
+    "unit/acl-v2",
+    "unit/auth",
 ];
 
 /// One line of a case.
