@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use crate::acl::Users;
 use crate::config::Config;
 use crate::config::shared::SharedConfig;
 use crate::runtime::ring::Sender;
@@ -158,6 +159,7 @@ pub struct Outside {
     meeting: Arc<Meeting>,
     server: Arc<ServerFacts>,
     config: Arc<SharedConfig>,
+    users: Arc<Users>,
 }
 
 impl Outside {
@@ -167,9 +169,10 @@ impl Outside {
         meeting: Arc<Meeting>,
         server: Arc<ServerFacts>,
         config: Arc<SharedConfig>,
+        users: Arc<Users>,
     ) -> Outside {
         let given = vec![0; senders.len()];
-        Outside { lines: Mutex::new(Lines { senders, given }), meeting, server, config }
+        Outside { lines: Mutex::new(Lines { senders, given }), meeting, server, config, users }
     }
 
     /// Sends a message to a core; false when its ring is full.
@@ -185,7 +188,7 @@ impl Outside {
     pub(super) fn admit_tcp(&self, stream: TcpStream, peer: SocketAddr) {
         let config = self.config.current();
         let open = !config.get_bool(crate::param!("protected-mode"))
-            || !config.get_bytes(crate::param!("requirepass")).is_empty()
+            || !self.users.default_user().no_password
             || is_loopback(peer.ip());
         if !open {
             let _ = (&stream).write_all(DENIED);

@@ -322,7 +322,7 @@ impl Plan {
                 }
             })?;
         }
-        Ok(Outside::new(outside, self.meeting, self.server, self.config))
+        Ok(Outside::new(outside, self.meeting, self.server, self.config, self.users))
     }
 }
 
