@@ -53,15 +53,17 @@ struct Caller {
     /// The shards of the keys it declared.
     declared: u64,
     now_ms: i64,
-    /// Who runs it, should the session go meanwhile.
-    user: Arc<User>,
+    /// Who runs it, should the session go while it stands still.
+    user: Option<Arc<User>>,
 }
 
 impl Caller {
     /// A client for a script that goes on without its session.
     fn nobody(&self) -> Client {
         let mut client = Client::new(0, String::new(), String::new(), self.now_ms);
-        client.set_user(self.user.clone());
+        if let Some(user) = &self.user {
+            client.set_user(user.clone());
+        }
         client
     }
 }
@@ -210,8 +212,7 @@ impl Core {
         run.allows_oom = callee.flags.is_declared() && callee.flags.allows_oom();
         run.touched = declared;
         run.behind = session.remote_shards;
-        let user = session.client.user().clone();
-        let caller = Caller { session: session.key, row, reply_mode, discard, callee, declared, now_ms, user };
+        let caller = Caller { session: session.key, row, reply_mode, discard, callee, declared, now_ms, user: None };
         let (mut few, many);
         let count = args.len() - FIRST_KEY;
         let arguments = if count <= ARGUMENTS_FEW {
@@ -238,7 +239,7 @@ impl Core {
             Slice::Standing => {
                 let command = (0..args.len()).map(|at| args.get(at).to_vec()).collect();
                 self.shared_scripts.running[self.id].describe(caller.callee.name(), command);
-                self.stand(caller, run);
+                self.stand(Caller { user: Some(session.client.user().clone()), ..caller }, run);
                 Ran::Standing
             }
         }
