@@ -16,6 +16,8 @@ install_packages() {
     command -v c++ >/dev/null || missing+=(g++)
     # Clients that people use: tests/clients.rs.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    # Counts instructions: tests/instructions.rs.
+    command -v valgrind >/dev/null || missing+=(valgrind)
     command -v npm >/dev/null || missing+=(nodejs npm)
     [ ${#missing[@]} -eq 0 ] && return
     local sudo=""

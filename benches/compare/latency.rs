@@ -47,12 +47,33 @@ pub struct Outcome {
     pub errors: u64,
     /// Requests that had no answer when waiting ended; their age then is in `latency`.
     pub unanswered: u64,
+    /// The longest latency of the requests due in each tenth of a second, nanoseconds.
+    pub worst_ns: Vec<u64>,
 }
+
+/// Nanoseconds of one step of `Outcome::worst_ns`.
+const STEP_NS: u64 = 100_000_000;
 
 impl Outcome {
     fn new() -> Outcome {
         let histogram = || Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3).expect("the bounds are valid");
-        Outcome { latency: histogram(), lateness: histogram(), errors: 0, unanswered: 0 }
+        Outcome { latency: histogram(), lateness: histogram(), errors: 0, unanswered: 0, worst_ns: Vec::new() }
+    }
+
+    /// A request that was due then took so long.
+    fn record(&mut self, due_ns: u64, latency_ns: u64) {
+        self.latency.saturating_record(latency_ns);
+        let step = (due_ns / STEP_NS) as usize;
+        if self.worst_ns.len() <= step {
+            self.worst_ns.resize(step + 1, 0);
+        }
+        self.worst_ns[step] = self.worst_ns[step].max(latency_ns);
+    }
+
+    /// Seconds since the start, and the longest latency of the requests due then in milliseconds.
+    pub fn timeline(&self) -> Vec<(f64, f64)> {
+        let steps = self.worst_ns.iter().enumerate();
+        steps.map(|(step, worst_ns)| (step as f64 * STEP_NS as f64 / 1e9, *worst_ns as f64 / 1e6)).collect()
     }
 
     /// Adds another round.
@@ -61,6 +82,9 @@ impl Outcome {
         self.lateness.add(&other.lateness).expect("all histograms have the same bounds");
         self.errors += other.errors;
         self.unanswered += other.unanswered;
+        let steps = self.worst_ns.len().max(other.worst_ns.len());
+        self.worst_ns.resize(steps, 0);
+        self.worst_ns.iter_mut().zip(&other.worst_ns).for_each(|(worst, other)| *worst = (*worst).max(*other));
     }
 }
 
@@ -110,6 +134,13 @@ fn first_cpu(list: &str) -> Option<usize> {
 }
 
 fn run_round(options: &Options, server: &Server, round: u64) -> Result<Outcome, String> {
+    if let Some(command) = &options.before {
+        let words = shell_words(&at_times(command))?;
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        if let Value::Error(text) = server.connect()?.call(&words)? {
+            return Err(format!("the command before: {}", String::from_utf8_lossy(&text)));
+        }
+    }
     let mut load = Load::open(options, server, SEED + round)?;
     let total = options.rate * options.seconds;
     let mut during = options.during.as_deref().map(|command| During::new(command, server)).transpose()?;
@@ -134,6 +165,15 @@ fn run_round(options: &Options, server: &Server, round: u64) -> Result<Outcome, 
         }
         return Ok(load.outcome);
     }
+}
+
+/// The command with each `NOW+MS` replaced by the time so many milliseconds from now.
+fn at_times(command: &str) -> String {
+    let Some((before, rest)) = command.split_once("NOW+") else { return command.to_owned() };
+    let digits = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
+    let later_ms: u128 = rest[..digits].parse().unwrap_or_default();
+    let now_ms = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis());
+    format!("{before}{}{}", now_ms + later_ms, at_times(&rest[digits..]))
 }
 
 /// The command that runs beside the load. Its reply is read when the load is over.
@@ -239,7 +279,7 @@ impl Load {
         let never_sent: Vec<u64> = (self.sent..total).map(|number| self.due_ns(number)).collect();
         let unanswered = self.connections.iter().flat_map(|lane| &lane.due_ns).chain(&never_sent);
         for due_ns in unanswered {
-            self.outcome.latency.saturating_record(now_ns - due_ns);
+            self.outcome.record(*due_ns, now_ns - due_ns);
             self.outcome.unanswered += 1;
         }
     }
@@ -297,7 +337,7 @@ impl Lane {
             let Some(due_ns) = self.due_ns.pop_front() else {
                 return Err("a reply nobody asked for".to_owned());
             };
-            outcome.latency.saturating_record(now_ns - due_ns);
+            outcome.record(due_ns, now_ns - due_ns);
             outcome.errors += u64::from(matches!(reply, Value::Error(_)));
         }
         self.input.drain(..start);
@@ -359,6 +399,23 @@ mod tests {
         assert_eq!(total.latency.len(), 3);
         assert!(total.latency.value_at_quantile(0.5) < 2_010 && total.latency.max() >= 4_000_000);
         assert!(Series { rounds: Vec::new(), failure: None }.total().is_none());
+    }
+
+    #[test]
+    fn the_worst_of_each_tenth_of_a_second() {
+        let mut outcome = Outcome::new();
+        outcome.record(10_000_000, 3_000_000);
+        outcome.record(20_000_000, 2_000_000);
+        outcome.record(210_000_000, 1_000_000);
+        assert_eq!(outcome.timeline(), [(0.0, 3.0), (0.1, 0.0), (0.2, 1.0)]);
+    }
+
+    #[test]
+    fn times_in_commands() {
+        assert_eq!(at_times("PING x"), "PING x");
+        let text = at_times("SET a NOW+1000 b");
+        let time: u128 = text.split(' ').nth(2).and_then(|word| word.parse().ok()).expect("a number");
+        assert!(text.ends_with(" b") && time > 1_700_000_000_000, "{text}");
     }
 
     #[test]

@@ -59,7 +59,8 @@ pub struct Options {
     /// Rounds that count; one more is run first to warm up.
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..=100))]
     pub rounds: u32,
-    /// Tests: redis-benchmark's names, and mget, eval, xadd (see bench-results/README.md).
+    /// Tests: redis-benchmark's names, and mget, eval, xadd (see bench-results/README.md); NAME@BYTES has values of its own size,
+    /// NAME#KEYS uses only so many of the keys.
     #[arg(short = 't', long, value_delimiter = ',', default_value = "set,get")]
     pub tests: Vec<String>,
     /// Pipeline depths.
@@ -98,6 +99,10 @@ pub struct Options {
     /// Seconds of the open-loop load per server and round.
     #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=600))]
     pub seconds: u64,
+    /// A command run before the open-loop load of each round, not counted: to make what is deleted or expires in it. The
+    /// word NOW+MS becomes a Unix time in milliseconds so much after it.
+    #[arg(long, value_name = "COMMAND")]
+    pub before: Option<String>,
     /// A command sent on a connection of its own when a quarter of the open-loop load is over, such as BGSAVE.
     #[arg(long, value_name = "COMMAND")]
     pub during: Option<String>,

@@ -171,6 +171,39 @@ pub fn curves(title: &str, curves: &[Curve]) -> String {
     svg.finish()
 }
 
+/// Milliseconds over seconds; the vertical axis is logarithmic.
+pub fn timelines(title: &str, timelines: &[Curve]) -> String {
+    const LEFT: f64 = 70.0;
+    const TOP: f64 = 80.0;
+    const WIDTH: f64 = 760.0;
+    const HEIGHT: f64 = 300.0;
+    let all = || timelines.iter().flat_map(|line| &line.points);
+    let seconds = all().map(|(second, _)| *second).fold(1.0, f64::max);
+    let lowest = -2.0;
+    let highest = all().map(|(_, ms)| *ms).fold(1.0, f64::max).log10().ceil();
+    let x_of = |second: f64| LEFT + second / seconds * WIDTH;
+    let y_of = |ms: f64| TOP + HEIGHT - (ms.max(0.01).log10() - lowest) / (highest - lowest) * HEIGHT;
+    let mut svg = Svg::new(LEFT + WIDTH + 40.0, TOP + HEIGHT + 60.0);
+    svg.text(20.0, 28.0, 17, "start", title);
+    let names: Vec<String> = timelines.iter().map(|line| line.name.clone()).collect();
+    svg.legend(20.0, 52.0, &names);
+    for power in lowest as i32..=highest as i32 {
+        let y = y_of(10_f64.powi(power));
+        svg.line((LEFT, y), (LEFT + WIDTH, y));
+        svg.text(LEFT - 8.0, y + 4.0, 12, "end", &format!("{} ms", 10_f64.powi(power)));
+    }
+    for tick in 0..=5 {
+        let second = seconds / 5.0 * f64::from(tick);
+        svg.text(x_of(second), TOP + HEIGHT + 18.0, 12, "middle", &format!("{second:.1}"));
+    }
+    for (line, colour) in timelines.iter().zip(COLOURS.iter().cycle()) {
+        let points: Vec<(f64, f64)> = line.points.iter().map(|(second, ms)| (x_of(*second), y_of(*ms))).collect();
+        svg.curve(&points, colour);
+    }
+    svg.text(LEFT + WIDTH / 2.0, TOP + HEIGHT + 42.0, 13, "middle", "seconds");
+    svg.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,5 +242,14 @@ mod tests {
         assert!(svg.contains("0.01 ms") && svg.contains("10 ms") && svg.contains("99.9 %"), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
         assert!(!curves("nothing", &[]).contains("NaN"));
+    }
+
+    #[test]
+    fn a_line_over_time() {
+        let line = Curve { name: "a".to_owned(), points: vec![(0.0, 0.0), (0.1, 12.0), (0.2, 0.2)] };
+        let svg = timelines("worst", &[line]);
+        assert_eq!(svg.matches("<polyline").count(), 1);
+        assert!(svg.contains("0.01 ms") && svg.contains("100 ms") && !svg.contains("NaN"), "{svg}");
+        assert!(!timelines("nothing", &[]).contains("NaN"));
     }
 }

@@ -9,7 +9,7 @@ use super::latency::{Outcome, QUANTILES, Series};
 use super::machine::Machine;
 use super::memory::{Fill, VALUE_BYTES};
 use super::options::{Options, Part, ServerCommand};
-use super::plot::{Curve, Panel, bars, curves};
+use super::plot::{Curve, Panel, bars, curves, timelines};
 use super::statistics::{median, ratio_by_round};
 use super::{collections, memtier, pauses, throughput};
 
@@ -76,6 +76,12 @@ impl Report {
         if !found.is_empty() {
             let rate = self.options.rate;
             pictures.push(("latency", curves(&format!("Latency at {rate} requests/s from the time due"), &found)));
+            let line = |(command, series): (&ServerCommand, &Series)| {
+                Some(Curve { name: command.name.clone(), points: series.total()?.timeline() })
+            };
+            let lines: Vec<Curve> = self.commands.iter().zip(&self.latency).filter_map(line).collect();
+            let title = "Longest latency in each tenth of a second, all rounds together";
+            pictures.push(("timeline", timelines(title, &lines)));
         }
         pictures
     }
@@ -149,12 +155,15 @@ impl Report {
             json!({
                 "rounds": series.rounds.iter().map(outcome_json).collect::<Vec<_>>(),
                 "percentiles_ms": percentiles, "failure": series.failure,
+                "worst_ms_by_tenth_of_a_second": series.total().map(|total| {
+                    total.timeline().into_iter().map(|(_, ms)| ms).collect::<Vec<_>>()
+                }),
             })
         }));
         let options = &self.options;
         json!({
             "rate": options.rate, "connections": options.rate_clients, "seconds": options.seconds,
-            "during": options.during, "servers": servers,
+            "before": options.before, "during": options.during, "servers": servers,
         })
     }
 
@@ -225,7 +234,7 @@ impl Report {
         let mut text = String::new();
         self.write_head(&mut text, stem);
         let pictures: Vec<&str> = self.pictures().iter().map(|(suffix, _)| *suffix).collect();
-        for (part, suffix) in [(Part::Throughput, "cpu"), (Part::Throughput, "throughput"), (Part::Latency, "latency")]
+        for (part, suffix) in [(Part::Throughput, "cpu"), (Part::Throughput, "throughput"), (Part::Latency, "latency"), (Part::Latency, "timeline")]
         {
             if self.options.wants(part) && pictures.contains(&suffix) {
                 let _ = writeln!(text, "![{suffix}]({stem}-{suffix}.svg)\n");
@@ -325,13 +334,15 @@ impl Report {
     fn write_latency(&self, text: &mut String) {
         let options = &self.options;
         let _ = writeln!(text, "## Latency at {} requests/s\n", options.rate);
+        let before = options.before.as_ref().map(|command| format!(" Before each round: `{}`.", one_line(command)));
         let during = options.during.as_ref().map(|command| format!(" `{}` is sent meanwhile.", one_line(command)));
         let _ = writeln!(
             text,
             "Open loop, from the time a request was due: {} connections, {} s per round, one SET to nine GETs, all rounds \
-             together, milliseconds. \"Sent late\" is the client's own lateness.{}\n",
+             together, milliseconds. \"Sent late\" is the client's own lateness.{}{}\n",
             options.rate_clients,
             options.seconds,
+            before.unwrap_or_default(),
             during.unwrap_or_default()
         );
         let _ = writeln!(

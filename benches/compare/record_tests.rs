@@ -11,7 +11,7 @@ fn sample(cpu_us: f64, requests_per_second: f64) -> Option<throughput::Sample> {
 
 fn outcome(latencies_ns: impl Iterator<Item = u64>) -> Outcome {
     let histogram = || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("valid");
-    let mut outcome = Outcome { latency: histogram(), lateness: histogram(), errors: 0, unanswered: 1 };
+    let mut outcome = Outcome { latency: histogram(), lateness: histogram(), errors: 0, unanswered: 1, worst_ns: vec![5, 7] };
     latencies_ns.for_each(|latency| outcome.latency.saturating_record(latency));
     outcome
 }

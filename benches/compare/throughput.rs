@@ -42,6 +42,21 @@ impl Case {
     }
 }
 
+/// Bytes of all values together in a test with a size of its own.
+const SIZED_BYTES_MAX: u64 = 256 << 20;
+
+/// A test's name, the size of its values, and its number of keys: `set@4096` has values of its own size, and so few keys
+/// that they fit into memory. `get#1000` uses the first thousand keys only.
+fn sized<'t>(options: &Options, test: &'t str) -> (&'t str, u32, u64) {
+    if let Some((name, keys)) = test.split_once('#').and_then(|(name, keys)| Some((name, keys.parse().ok()?))) {
+        return (name, options.size, options.keys.min(keys));
+    }
+    match test.split_once('@').and_then(|(name, size)| Some((name, size.parse().ok()?))) {
+        Some((name, size)) => (name, size, options.keys.min(SIZED_BYTES_MAX / u64::from(size).max(1))),
+        None => (test, options.size, options.keys),
+    }
+}
+
 /// How redis-benchmark is asked for a test: by its own name, or with a command.
 fn test_words(test: &str, value_bytes: usize) -> Vec<String> {
     let value = "x".repeat(value_bytes);
@@ -76,14 +91,15 @@ fn benchmark_words(options: &Options, port: u16, pipeline: u32, requests: u64, t
     let mut option = |name: &str, number: u64| words.extend([name.to_owned(), number.to_string()]);
     option("-p", port.into());
     option("-n", requests);
-    option("-r", options.keys);
-    option("-d", options.size.into());
+    let (test, size, keys) = sized(options, test);
+    option("-r", keys);
+    option("-d", size.into());
     option("-c", options.clients.into());
     option("-P", pipeline.into());
     if options.threads > 1 {
         option("--threads", options.threads.into());
     }
-    words.extend(test_words(test, options.size as usize));
+    words.extend(test_words(test, size as usize));
     words
 }
 
@@ -137,6 +153,12 @@ fn run_case(options: &Options, servers: &[Server], pipeline: u32, test: &str) ->
 
 /// Brings the collections to the same state before each run. Costs nothing that is counted.
 fn prepare(options: &Options, server: &Server, requests: u64, test: &str) -> Result<(), String> {
+    let (name, _, keys) = sized(options, test);
+    if test.contains('@') && name == "get" {
+        // The keys of the test before have other sizes.
+        return benchmark(options, server, 16, 3 * keys, &test.replace("get", "set")).map(|_| ());
+    }
+    let test = name;
     if ["set", "get", "mset", "mget", "incr", "ping", "eval"].contains(&test) {
         return Ok(());
     }
@@ -220,6 +242,15 @@ mod tests {
         assert_eq!(test_words("set", 3), ["-t", "set"]);
         assert_eq!(test_words("xadd", 3), ["XADD", "mystream", "*", "field", "xxx"]);
         assert_eq!(test_words("mget", 3).len(), 11);
+    }
+
+    #[test]
+    fn tests_with_values_of_their_own_size() {
+        let options = Options::try_parse_from(["compare"]).expect("valid");
+        assert_eq!(sized(&options, "set"), ("set", 64, 1_000_000));
+        assert_eq!(sized(&options, "set@16"), ("set", 16, 1_000_000));
+        assert_eq!(sized(&options, "get@65536"), ("get", 65_536, 4096));
+        assert_eq!(sized(&options, "get#1000"), ("get", 64, 1000));
     }
 
     #[test]

@@ -164,6 +164,24 @@ pub struct Row {
     pub key_step: usize,
     /// Subcommands.
     pub subcommands: Vec<Row>,
+    /// `folded` of the name, 0 when that does not tell it from all others.
+    name_word: u64,
+}
+
+/// A name of 3 to 8 bytes as one word, in which upper and lower case are alike. Two names of one length, one of which is
+/// letters only, are the same but for their case when their words are equal.
+#[inline]
+fn folded(name: &[u8]) -> Option<u64> {
+    const LOWER_CASE: u64 = 0x2020_2020_2020_2020;
+    let word = match (name, name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        (&[first, second, third], ..) => u64::from(u32::from_le_bytes([first, second, third, 0])),
+        (_, Some(first), Some(last)) if name.len() <= 8 => {
+            // Four to eight bytes: what overlaps is in both halves.
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+        }
+        _ => return None,
+    };
+    Some(word | LOWER_CASE)
 }
 
 /// All rows and the way to find them.
@@ -200,7 +218,9 @@ impl Row {
         let flags = if movable { command.flags.and(Flags::MOVABLE_KEYS) } else { command.flags };
         let categories = all_categories(command);
         let subcommands = command.subcommands.iter().map(|sub| Row::derive(sub, Some(command), next_id)).collect();
-        Row { command, id, full_name, flags, categories, parent, first_key, last_key, key_step, subcommands }
+        let is_letters = command.name.bytes().all(|byte| byte.is_ascii_lowercase());
+        let name_word = folded(command.name.as_bytes()).filter(|_| is_letters).unwrap_or_default();
+        Row { command, id, full_name, flags, categories, parent, first_key, last_key, key_step, subcommands, name_word }
     }
 
     /// The arguments that are keys by the legacy range, for `count` arguments.
@@ -210,6 +230,15 @@ impl Row {
         let first = self.first_key;
         let end = if first == 0 { 0 } else { (last + 1).clamp(0, count as i64) as usize };
         (first..end.max(first)).step_by(self.key_step.max(1)).take_while(move |&at| at < end)
+    }
+
+    /// Whether this is the row's name, in any case.
+    #[inline]
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        match folded(name) {
+            Some(word) if self.name_word != 0 => word == self.name_word && name.len() == self.command.name.len(),
+            _ => self.command.name.as_bytes().eq_ignore_ascii_case(name),
+        }
     }
 
     /// Whether a request with `count` arguments fits the arity.
@@ -408,6 +437,25 @@ mod tests {
     type RangeCase = (&'static str, &'static [KeySpec], (usize, i32, usize, bool));
 
     /// The key specifications of real commands, with first key, last key, step and `movablekeys` as Redis 7.0 prints them.
+    #[test]
+    fn names_match_in_any_case_and_no_others_do() {
+        for row in TABLE.rows().iter() {
+            let name = row.command.name;
+            assert!(row.is_named(name.as_bytes()) && row.is_named(name.to_uppercase().as_bytes()), "{name}");
+            for other in TABLE.rows().iter().filter(|other| other.command.name != name) {
+                assert!(!row.is_named(other.command.name.as_bytes()), "{name} {}", other.command.name);
+            }
+            for at in 0..name.len() {
+                for byte in 0..=u8::MAX {
+                    let mut other = name.as_bytes().to_vec();
+                    other[at] = byte;
+                    assert_eq!(row.is_named(&other), other.eq_ignore_ascii_case(name.as_bytes()), "{name} {at} {byte}");
+                }
+            }
+            assert!(!row.is_named(&name.as_bytes()[1..]) && !row.is_named(&[name.as_bytes(), b"x"].concat()), "{name}");
+        }
+    }
+
     #[test]
     fn ranges_and_movable_keys() {
         const CASES: &[RangeCase] = &[

@@ -41,7 +41,7 @@ server.";
 pub fn admit(client: &Client, config: &Config, last_row: Option<&'static Row>, args: Args<'_>) -> Admission {
     let name = args.get(0);
     let row = match last_row {
-        Some(row) if row.command.name.as_bytes().eq_ignore_ascii_case(name) => row,
+        Some(row) if row.is_named(name) => row,
         _ => match TABLE.find(name) {
             Some(row) => row,
             None if is_http(name) => return Admission::Attack,
