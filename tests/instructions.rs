@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use ringfort::acl::Users;
 use ringfort::command::table::TABLE;
 use ringfort::config::Config;
 use ringfort::config::shared::SharedConfig;
@@ -155,7 +156,7 @@ impl Driven {
         let scripts = Arc::new(SharedScripts::new(1, server.scripts.clone()));
         let registry = Arc::new(Registry::new(server.pubsub.clone()));
         let config = Arc::new(SharedConfig::new(Config::new()));
-        let mut core = Core::new(exchange, server, config, clock, scripts, registry);
+        let mut core = Core::new(exchange, server, config, clock, scripts, registry, Arc::new(Users::new()));
         let connection = Connection {
             descriptor: std::fs::File::open("/dev/null").expect("/dev/null opens").into(),
             unix_socket: true,

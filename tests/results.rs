@@ -69,7 +69,7 @@ fn goals_page(records: &Records) -> String {
          record's name leads to its machine, commit, commands and raw figures. CPU times are the server's, user and system, \
          per request, as ratios taken round by round.\n\n| | goal | measured | met | record |\n|---|---|---:|---|---|\n",
     );
-    let mut notes = String::new();
+    let mut notes: Vec<(&str, Vec<&str>)> = Vec::new();
     for goal in GOALS {
         let limit = match goal.limit {
             Limit::AtMost(limit) => format!("≤ {limit}"),
@@ -86,14 +86,19 @@ fn goals_page(records: &Records) -> String {
                     link(&record)
                 ));
                 if is_met != "yes" && !goal.note.is_empty() {
-                    notes.push_str(&format!("* **{}**: {}\n", goal.what, goal.note));
+                    match notes.iter_mut().find(|(note, _)| *note == goal.note) {
+                        Some((_, goals)) => goals.push(goal.what),
+                        None => notes.push((goal.note, vec![goal.what])),
+                    }
                 }
             }
             None => text.push_str(&format!("| {} | {limit} {} | not measured | | |\n", goal.what, goal.unit)),
         }
     }
     text.push_str("\n## Of those that are missed\n\n");
-    text.push_str(&notes);
+    for (note, goals) in notes {
+        text.push_str(&format!("* **{}**: {note}\n", goals.join(", ")));
+    }
     text
 }
 
