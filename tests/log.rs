@@ -402,3 +402,106 @@ fn a_full_disk_recovers() {
         assert_same(&before, &(digest(&server), values(&server)), fsync);
     }
 }
+
+/// Libraries as FUNCTION LIST tells of them, without the order in which their functions stand.
+fn libraries(server: &Server) -> String {
+    text(&server.connect().call(&["FUNCTION", "LIST", "WITHCODE"]))
+}
+
+const LIBRARY: &str = "#!lua name=NAME\nredis.register_function('NAME_put', function(keys, args) \
+                       redis.call('SET', keys[1], args[1]) redis.call('INCR', keys[2]) return 1 end)";
+
+/// Libraries, and what scripts did: one transaction for each script that wrote more than once, never the script itself.
+#[test]
+fn functions_and_scripts() {
+    for shards in SHARDS {
+        let folder = Folder::new(&format!("functions-{shards}"));
+        let server = ringfort(shards, &folder.0, &["--appendfsync", "no"]);
+        let mut client = server.connect();
+        let source = |name: &str| LIBRARY.replace("NAME", name);
+        for name in ["one", "two", "three"] {
+            client.call(&["FUNCTION", "LOAD", &source(name)]);
+        }
+        client.call(&["FUNCTION", "DELETE", "two"]);
+        let Value::Bulk(dump) = client.call(&["FUNCTION", "DUMP"]) else { panic!("a payload") };
+        client.call(&["FUNCTION", "FLUSH"]);
+        client.call(&[&b"FUNCTION"[..], b"RESTORE", &dump, b"FLUSH"]);
+        for line in ["MULTI", "SET inside 1"] {
+            call_line(&mut client, line);
+        }
+        client.call(&["FUNCTION", "LOAD", &source("four")]);
+        assert!(text(&client.call(&["EXEC"])).contains("four"));
+        assert_eq!(text(&client.call(&["FCALL", "one_put", "2", "a", "b", "x"])), "(integer) 1");
+        const RANDOM: &str = "redis.call('SADD', KEYS[1], 'a', 'b', 'c', 'd', 'e') \
+                              local gone = redis.call('SPOP', KEYS[1]) redis.call('SET', KEYS[2], gone, 'EX', 1000) \
+                              redis.call('INCRBYFLOAT', KEYS[3], '0.1') redis.call('HINCRBYFLOAT', 'undeclared', 'f', 1.5) \
+                              return redis.call('TIME')[1]";
+        for number in 0..20 {
+            let (s, t, f) = (format!("s{number}"), format!("t{number}"), format!("f{number}"));
+            let reply = text(&client.call(&["EVAL", RANDOM, "3", &s, &t, &f]));
+            assert!(!reply.contains("error"), "{reply}");
+        }
+        let failed = text(&client.call(&["EVAL", "redis.call('SET', KEYS[1], 1) error('no')", "1", "half"]));
+        assert!(failed.contains("error"), "{failed}");
+        let before = (digest(&server), values(&server));
+        let functions = libraries(&server);
+        assert!(functions.contains("four") && !functions.contains("two"), "{functions}");
+        drop(server);
+        let log = std::fs::read(folder.file("appendonly.aof.1.incr.aof")).expect("there is a log");
+        let log = String::from_utf8_lossy(&log);
+        for word in ["EVAL", "FCALL", "SPOP", "INCRBYFLOAT"] {
+            assert!(!log.contains(&format!("\r\n{word}\r\n")), "{word} in {log}");
+        }
+        assert!(log.matches("MULTI").count() >= 20 && log.matches("MULTI").count() == log.matches("EXEC").count());
+        let server = ringfort(shards, &folder.0, &[]);
+        assert_same(&before, &(digest(&server), values(&server)), &format!("{shards} shards"));
+        assert_eq!(libraries(&server), functions);
+        drop(server);
+        if !skip_without_redis() {
+            let stock = start(Target::Redis, &folder.0, &[]);
+            assert_same(&before, &(digest(&stock), values(&stock)), "stock redis-server");
+            assert_eq!(stock.connect().call(&["FUNCTION", "STATS"]).to_string(), server_stats(&folder.0));
+        }
+    }
+}
+
+/// What FUNCTION STATS says of the libraries in a folder.
+fn server_stats(folder: &Path) -> String {
+    ringfort(1, folder, &[]).connect().call(&["FUNCTION", "STATS"]).to_string()
+}
+
+/// `aof-use-rdb-preamble no`: the base consists of commands, which stock servers load.
+#[test]
+fn a_base_of_commands() {
+    let folder = Folder::new("commands");
+    let server = ringfort(2, &folder.0, &["--aof-use-rdb-preamble", "no"]);
+    play(server.address(), 5, commands() / 4);
+    let mut client = server.connect();
+    client.call(&["FUNCTION", "LOAD", &LIBRARY.replace("NAME", "one")]);
+    call_line(&mut client, "SET expires v PX 10000000");
+    call_line(&mut client, "RPUSH list 1 2 3");
+    call_line(&mut client, "PEXPIRE list 10000000");
+    call_line(&mut client, "BGREWRITEAOF");
+    while !text(&client.call(&["INFO", "persistence"])).contains("aof_rewrite_in_progress:0") {}
+    call_line(&mut client, "SET behind 1");
+    let before = (digest(&server), values(&server));
+    drop(server);
+    let base = std::fs::read(folder.file("appendonly.aof.2.base.aof")).expect("there is a base of commands");
+    assert!(base.starts_with(b"*3\r\n$8\r\nFUNCTION\r\n$4\r\nLOAD\r\n"), "{}", String::from_utf8_lossy(&base[..80]));
+    let server = ringfort(4, &folder.0, &[]);
+    assert_same(&before, &(digest(&server), values(&server)), "started anew");
+    assert!(libraries(&server).contains("one_put"));
+    let mut client = server.connect();
+    let idle = text(&call_line(&mut client, "OBJECT IDLETIME behind"));
+    assert!(["(integer) 0", "(integer) 1", "(integer) 2"].contains(&idle.as_str()) || idle.len() == 12, "idle for {idle}");
+    drop(server);
+    if !skip_without_redis() {
+        // Digests of fractions differ between versions, and streams may need 7.2; the keys and their ends do not.
+        let names = |lines: &[String]| -> Vec<String> {
+            let plain = |line: &String| line.split(' ').filter(|word| word.len() != 40).collect::<Vec<_>>().join(" ");
+            lines.iter().filter(|line| !line.contains(" stream:")).map(plain).collect()
+        };
+        let stock = start(Target::Redis, &folder.0, &[]);
+        assert_eq!(names(&before.1), names(&values(&stock)));
+    }
+}

@@ -16,6 +16,7 @@ use crate::keyspace::Keyspace;
 use crate::persist::rdb::load::{self, LoadOptions, LoadReport};
 use crate::persist::rdb::output::SaveOptions;
 use crate::persist::rdb::save;
+use crate::script::source::split_library;
 use crate::stats::persistence::{SaveFacts, SaveKind};
 use crate::stats::server::ServerFacts;
 
@@ -145,7 +146,7 @@ pub(super) fn reload(context: &mut Context<'_>) -> Result<(), CommandError> {
     if flushes {
         empty(&mut context.keyspaces, now_ms);
     }
-    load_now(context, replaces)?;
+    load_now(context, replaces, flushes)?;
     tracing::info!("DB reloaded by DEBUG RELOAD");
     context.reply.ok();
     Ok(())
@@ -162,7 +163,7 @@ pub fn empty(keyspaces: &mut Keyspaces<'_>, now_ms: i64) {
     }
 }
 
-fn load_now(context: &mut Context<'_>, replaces: bool) -> Result<(), CommandError> {
+fn load_now(context: &mut Context<'_>, replaces: bool, flushed: bool) -> Result<(), CommandError> {
     const FAILED: CommandError = CommandError::Text("ERR Error trying to load the RDB dump, check server logs.");
     let (config, server) = (context.config, context.server);
     let limits = load_limits(config, server);
@@ -175,7 +176,18 @@ fn load_now(context: &mut Context<'_>, replaces: bool) -> Result<(), CommandErro
         FAILED
     })?;
     loaded(&report, server);
-    server.scripts.load(report.functions);
+    let mut libraries = if flushed { Vec::new() } else { server.scripts.sources() };
+    for source in report.functions {
+        let name = |source: &[u8]| split_library(source).ok().map(|(name, _)| name);
+        let count = libraries.len();
+        libraries.retain(|other| name(other) != name(&source));
+        if libraries.len() != count && !replaces {
+            tracing::warn!("Failed loading a library from a file: it is there already");
+            return Err(FAILED);
+        }
+        libraries.push(source);
+    }
+    server.scripts.load(libraries);
     Ok(())
 }
 

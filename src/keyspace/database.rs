@@ -158,6 +158,8 @@ pub struct Keyspace {
     pub lfu_curve: LfuCurve,
     /// The log is being loaded: nothing goes because its time has come.
     pub keeps_all: bool,
+    /// When a log is replayed, Unix milliseconds: keys count as used then. 0: none is.
+    pub replayed_at_ms: i64,
     /// What was changed and has not been given to the log.
     pub journal: Journal,
     /// Clients that wait for keys; none as long as nobody does.
@@ -186,6 +188,7 @@ impl Keyspace {
             lfu_curve: LfuCurve::DEFAULT,
             journal: Journal::default(),
             keeps_all: false,
+            replayed_at_ms: 0,
             waiters: None,
             watchers: None,
             snapshot: None,

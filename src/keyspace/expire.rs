@@ -139,6 +139,7 @@ impl Keyspace {
 
     /// The access field of a key that is created now.
     pub fn access_of_new(&self, now_ms: i64) -> u32 {
+        let now_ms = now_ms.max(self.replayed_at_ms);
         if self.lfu { (minutes(now_ms) << 8) | LFU_COUNTER_INITIAL } else { seconds(now_ms) }
     }
 
@@ -157,6 +158,7 @@ impl Keyspace {
 
     /// The access field after a use: the clock in seconds, or Redis' logarithmic counter.
     pub(super) fn access_after_use(&mut self, old: u32, now_ms: i64) -> u32 {
+        let now_ms = now_ms.max(self.replayed_at_ms);
         if !self.lfu {
             return seconds(now_ms);
         }

@@ -235,9 +235,14 @@ impl Loading {
         }
         files.make_folder()?;
         if was_empty {
-            let base = files.manifest.next_base(&files.name, "rdb");
-            let options = SaveOptions::new(&self.config, false, self.now_ms).for_log_base(files.path_of(&base));
-            save(&[&Keyspace::new(1, self.hasher.clone(), 0)], &options)?;
+            let is_snapshot = self.config.get_bool(crate::param!("aof-use-rdb-preamble"));
+            let base = files.manifest.next_base(&files.name, if is_snapshot { "rdb" } else { "aof" });
+            if is_snapshot {
+                let options = SaveOptions::new(&self.config, false, self.now_ms).for_log_base(files.path_of(&base));
+                save(&[&Keyspace::new(1, self.hasher.clone(), 0)], &options)?;
+            } else {
+                File::create(files.path_of(&base))?.sync_all()?;
+            }
             tracing::info!("Creating AOF base file {} on server start", part_name(&base));
             files.manifest.set_base(base, 0);
         }

@@ -348,7 +348,7 @@ impl LogWriter {
             // Nothing is recorded: the base is all there is.
             None => closed.insert(LogFiles::find(&self.settings).map_err(|_| io::ErrorKind::InvalidData)?),
         };
-        files.take_base(path, "rdb")?;
+        files.take_base(path)?;
         if !self.settings.get_bool(crate::param!("aof-disable-auto-gc")) {
             files.delete_history()?;
         }

@@ -12,6 +12,7 @@ use crate::command::error::CommandError;
 use crate::command::load_limits::load_limits;
 use crate::command::persist::empty;
 use crate::keyspace::Keyspace;
+use crate::persist::aof::commands::replace_by_commands;
 use crate::persist::aof::files::LogFiles;
 use crate::persist::rdb::load::{self, LoadOptions};
 use crate::persist::rdb::output::SaveOptions;
@@ -130,8 +131,15 @@ impl Core {
             .for_log_base(LogFiles::base_path(&folder));
         let path = options.path.clone();
         let orders = log.clone();
+        let is_snapshot = self.config.get_bool(crate::param!("aof-use-rdb-preamble"));
         let on_end = move |end: &SnapshotEnd| {
-            orders.send(Order::Base(matches!(end, SnapshotEnd::Saved).then_some(path)));
+            let mut is_made = matches!(end, SnapshotEnd::Saved);
+            if is_made && !is_snapshot {
+                let made = replace_by_commands(&path);
+                is_made = made.is_ok();
+                made.unwrap_or_else(|error| tracing::warn!("Can't write the base of the log as commands: {error}"));
+            }
+            orders.send(Order::Base(is_made.then_some(path)));
         };
         let mut all: Vec<&mut Keyspace> =
             self.exchange.boxes.iter_mut().filter_map(|slot| slot.as_deref_mut()).collect();

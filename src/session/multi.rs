@@ -144,6 +144,14 @@ impl Core {
                 let declared = self.declared_shards(row, args);
                 self.run_script(session, row, call, args, declared, now_ms, true)
             }
+            Run::Session(_) => {
+                let discard = session.discards_reply();
+                self.run_handler(session, row, args, now_ms, discard);
+                session.needs = 0;
+                session.next += 1;
+                self.count_one(session, row);
+                return Ran::Done;
+            }
             _ => {
                 self.run_direct(session, row, args, None, now_ms);
                 Ran::Done

@@ -24,11 +24,13 @@ use crate::persist::aof::files::{LogFiles, part_name};
 use crate::persist::aof::manifest::Part;
 use crate::persist::aof::reader::{self, Step};
 use crate::persist::rdb::chunks::LoadFailure;
+use crate::persist::rdb::functions_payload;
 use crate::persist::rdb::load::LoadReport;
 use crate::resp::reply::{Protocol, Reply};
 use crate::runtime::clock::Clock;
 use crate::runtime::process::hold_thread_us;
 use crate::runtime::shelf::PutResult;
+use crate::script::source::split_library;
 use crate::shard::batch::Batch;
 use crate::shard::call;
 use crate::shard::exchange::Meeting;
@@ -143,7 +145,9 @@ impl<'a> Replay<'a> {
         player.boxes.resize_with(self.hasher.shards(), || None);
         let result = self.run_files(files, &mut player);
         player.take_boxes();
-        player.boxes.iter_mut().flatten().for_each(|keyspace| keyspace.keeps_all = false);
+        player.boxes.iter_mut().flatten().for_each(|keyspace| {
+            (keyspace.keeps_all, keyspace.replayed_at_ms) = (false, 0);
+        });
         player.put_boxes();
         for (slot, keyspace) in boxes.iter_mut().zip(player.boxes) {
             *slot = keyspace;
@@ -397,15 +401,21 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// FUNCTION LOAD, DELETE, FLUSH. What they make is checked when the cores take it over.
+    /// FUNCTION LOAD, DELETE, FLUSH, RESTORE. What they make is checked when the cores take it over.
     fn change_functions(&mut self, row: &Row, args: Args<'_>, file: &str) -> Result<(), Failed> {
         match row.full_name {
-            "function|load" => {
-                let source = args.get(args.len() - 1);
-                self.functions.retain(|other| library_name(other) != library_name(source));
-                self.functions.push(Bytes::copy_from_slice(source));
+            "function|load" => self.add_library(args.get(args.len() - 1)),
+            "function|restore" => {
+                let Ok(sources) = functions_payload::restore(args.get(2), true) else {
+                    tracing::warn!("The append only file {file} has libraries that cannot be read");
+                    return Err(Failed);
+                };
+                if args.len() > 3 && args.is(3, b"flush") {
+                    self.functions.clear();
+                }
+                sources.iter().for_each(|source| self.add_library(source));
             }
-            "function|delete" => self.functions.retain(|other| library_name(other) != Some(args.get(2))),
+            "function|delete" => self.functions.retain(|other| library_name(other).as_deref() != Some(args.get(2))),
             "function|flush" => self.functions.clear(),
             other => {
                 tracing::warn!("The append only file {file} has a command that cannot be loaded: '{other}'");
@@ -413,6 +423,11 @@ impl Player<'_> {
             }
         }
         Ok(())
+    }
+
+    fn add_library(&mut self, source: &[u8]) {
+        self.functions.retain(|other| library_name(other) != library_name(source));
+        self.functions.push(Bytes::copy_from_slice(source));
     }
 
     fn slice_done(&mut self, position: u64) {
@@ -434,7 +449,7 @@ impl Player<'_> {
                 }
             }
             if let Some(keyspace) = &mut self.boxes[shard] {
-                keyspace.keeps_all = true;
+                (keyspace.keeps_all, keyspace.replayed_at_ms) = (true, self.replay.now_ms);
             }
         }
     }
@@ -452,10 +467,9 @@ impl Player<'_> {
     }
 }
 
-/// The name of a library, from its source's first line.
-fn library_name(source: &[u8]) -> Option<&[u8]> {
-    let line = source.split(|&byte| byte == b'\n').next()?;
-    line.split(|&byte| byte == b' ').find_map(|word| word.strip_prefix(b"name=")).map(<[u8]>::trim_ascii)
+/// The name of a library.
+fn library_name(source: &[u8]) -> Option<Vec<u8>> {
+    split_library(source).ok().map(|(name, _)| name)
 }
 
 /// The command tells a time as a distance from now. Servers do not log such commands, people may.

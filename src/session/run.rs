@@ -19,6 +19,7 @@ use crate::shard::batch::Phase;
 use crate::shard::call;
 use crate::shard::route::{Route, route};
 use crate::shard::message::Message;
+use crate::shard::record;
 use crate::stdx::limits::{BATCHES_PER_SESSION_MAX, PREFETCH_WINDOW};
 
 use super::admit::{Admission, admit, refusal};
@@ -418,15 +419,13 @@ impl Core {
         if ends_subscriptions {
             (session.transaction, session.watch) = (None, None);
         }
-        let request = match result {
-            Ok(request) => request,
-            Err(error) => {
-                reply.truncate(start);
-                call::write_error(&mut reply, &error, stats);
-                stats.per_command[row.id].failed.add(1);
-                None
-            }
-        };
+        session.saw_data |= result.is_ok() && record::besides(row, &mut self.exchange.boxes, args);
+        let request = result.unwrap_or_else(|error| {
+            reply.truncate(start);
+            call::write_error(&mut reply, &error, stats);
+            stats.per_command[row.id].failed.add(1);
+            None
+        });
         if discard {
             reply.truncate(start);
         }

@@ -214,6 +214,25 @@ fn record_unit(boxes: &mut Boxes, first: usize) {
     journal.unit_expired.clear(JOURNAL_BYTES_KEPT_MAX);
 }
 
+/// A command that changed what is in no box, function libraries: its place is in the history of the first shard, whose box
+/// is in hand. False when there was nothing to record.
+pub fn besides(row: &Row, boxes: &mut Boxes, args: Args<'_>) -> bool {
+    let first = 0;
+    let is_on = |keyspace: &Box<Keyspace>| keyspace.journal.is_on();
+    if !row.flags.has(Flags::WRITE) || !boxes[first].as_ref().is_some_and(is_on) {
+        return false;
+    }
+    match leader(boxes) {
+        Some(leader) => {
+            let journal = journal(boxes, leader);
+            journal.unit.push(0, args.len(), args.iter_from(0));
+            journal.unit_shards |= 1 << first;
+        }
+        None => journal(boxes, first).open().push(0, args.len(), args.iter_from(0)),
+    }
+    true
+}
+
 /// A sign for the log between what was changed before and what is changed after. With all boxes in hand, none of them held.
 pub fn sign(boxes: &mut Boxes, ticket: u64) {
     let shards = boxes.iter().enumerate().fold(0, |all, (shard, slot)| all | u64::from(slot.is_some()) << shard);

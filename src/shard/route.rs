@@ -27,6 +27,8 @@ pub enum Route {
 #[inline]
 pub fn route(row: &Row, args: Args<'_>, hasher: &KeyHasher) -> Route {
     match row.command.run {
+        // It changes function libraries, which are in no box: the first one's history tells of them.
+        Run::Session(_) if row.flags.has(Flags::WRITE) => Route::Shards(1),
         Run::Session(_) | Run::Control(_) | Run::Transaction(_) | Run::Container => Route::Session,
         Run::AllShards(_) => Route::Shards(all_shards(hasher.shards())),
         Run::Script(call) => declared(call, args, hasher),

@@ -279,6 +279,9 @@ pub const JOURNAL_BYTES_KEPT_MAX: usize = 64 * 1024;
 /// Shipments on their way from one core to the log. Beyond: they become one, which grows until the log has room.
 pub const LOG_RING_SLOTS: usize = 256;
 
+/// Bytes of commands collected before they are written to a base that consists of them.
+pub const COMMAND_FILE_BUFFER_BYTES: usize = 1 << 20;
+
 /// Times in a turn that a core writes what came meanwhile, for all cores, before it leaves the rest to the log's thread.
 pub const LOG_ROUNDS_PER_TURN_MAX: usize = 4;
 

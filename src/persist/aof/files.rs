@@ -4,7 +4,7 @@
 //! when a function returns.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -172,9 +172,11 @@ impl LogFiles {
     }
 
     /// A base that was written at `path` gets its name and its place in the manifest; what it replaces is history.
-    pub fn take_base(&mut self, path: &Path, kind: &str) -> io::Result<()> {
+    pub fn take_base(&mut self, path: &Path) -> io::Result<()> {
         let mut next = self.manifest.clone();
-        let base = next.next_base(&self.name, kind);
+        let mut magic = [0; 5];
+        let is_snapshot = File::open(path)?.read_exact(&mut magic).is_ok() && &magic == b"REDIS";
+        let base = next.next_base(&self.name, if is_snapshot { "rdb" } else { "aof" });
         let base_path = self.path_of(&base);
         fs::rename(path, &base_path)?;
         if self.is_waiting {

@@ -242,6 +242,30 @@ pub fn key_form(bytes: &[u8], version: u16) -> Option<Form> {
     before_key(version, &mut Reader::new(bytes, 0)).ok().map(|(form, ..)| form)
 }
 
+/// A key with the bytes of its value as they stand in the file.
+#[derive(Debug)]
+pub struct KeyParts<'a> {
+    /// The value's form.
+    pub form: Form,
+    /// The key.
+    pub key: Text<'a>,
+    /// When it expires, Unix milliseconds.
+    pub expire_at_ms: Option<i64>,
+    /// When or how often it was used.
+    pub last_use: Option<Use>,
+    /// The value's bytes.
+    pub value: &'a [u8],
+}
+
+/// Takes apart a key's bytes; the value is not looked at.
+pub fn key_parts(bytes: &[u8], version: u16) -> Result<KeyParts<'_>, LoadError> {
+    let mut reader = Reader::new(bytes, usize::MAX);
+    let (form, expire_at_ms, last_use) = before_key(version, &mut reader)?;
+    let key = reader.text()?;
+    let value = reader.take(reader.remaining())?;
+    Ok(KeyParts { form, key, expire_at_ms, last_use, value })
+}
+
 /// Passes over a key's facts and value; returns its name.
 fn skip_key<'a>(version: u16, reader: &mut Reader<'a>) -> Result<Text<'a>, LoadError> {
     let (form, ..) = before_key(version, reader)?;
