@@ -17,8 +17,10 @@ use super::error::CommandError;
 pub enum Waiting {
     /// The client waits.
     Allowed,
-    /// The command replies at once as if its time were over (transactions, scripts).
+    /// The command replies at once as if its time were over (transactions).
     Denied,
+    /// The same, in a script.
+    DeniedToScript,
     /// The client waits already; it goes on waiting.
     Serving,
 }

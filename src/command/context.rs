@@ -138,7 +138,7 @@ impl<'a> Context<'a> {
     /// Nothing to do: the client waits, if it may, else it gets the reply of a wait that is over.
     pub fn wait(&mut self, wait: Wait) {
         match self.waiting {
-            Waiting::Denied => wait.timeout_reply.write(self.reply),
+            Waiting::Denied | Waiting::DeniedToScript => wait.timeout_reply.write(self.reply),
             Waiting::Allowed | Waiting::Serving => self.wait = Some(wait),
         }
     }

@@ -65,6 +65,12 @@ impl Acceptors {
         Ok(Acceptors { outside, tcp: Mutex::new(tcp) })
     }
 
+    /// Nobody can connect over TCP any more when this returns: who finds the server closing its connections shall not find
+    /// it listening.
+    pub fn close(&self) {
+        self.tcp.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Acceptor::close);
+    }
+
     /// What CONFIG SET needs beyond the new value: sockets for a changed `port` or `bind`.
     pub fn apply(&self, config: &Config, changed: &Changed) -> Result<(), ConfigError> {
         if changed.includes(crate::param!(index of "tls-port")) {

@@ -166,7 +166,8 @@ fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Re
     let loading = plan.loading();
     let log_orders = plan.log.clone();
     let outside = Arc::new(plan.start_cores(driver)?);
-    let acceptors = Acceptors::start(listeners, outside.clone())?;
+    let acceptors = Arc::new(Acceptors::start(listeners, outside.clone())?);
+    let doormen = acceptors.clone();
     config.apply_with(Box::new(move |config, changed| {
         acceptors.apply(config, changed)?;
         log.apply(config, changed);
@@ -190,6 +191,7 @@ fn serve(loaded: Loaded, config_file: String, supervisor: &Supervisor) -> io::Re
     } else {
         tracing::warn!("Ringfort is now ready to exit, bye bye...");
     }
+    doormen.close();
     // A runtime must never be dropped while operations are in flight, so the process ends as a whole.
     std::process::exit(code)
 }

@@ -336,7 +336,7 @@ impl ScriptHost<'_> {
             server: self.server,
             first_key: only.map(|_| (row.first_key, hash)).filter(|(at, _)| *at > 0),
             command: row.full_name,
-            waiting: Waiting::Denied,
+            waiting: Waiting::DeniedToScript,
             wait: None,
         };
         call::run_counted(row, &mut context, self.stats).map_err(|call::Panicked| {

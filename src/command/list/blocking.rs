@@ -149,7 +149,7 @@ fn transfer_or_wait(context: &mut Context<'_>, from: End, to: End, timeout: usiz
         return Ok(());
     }
     // The reply to a client that may not wait is that of LMOVE; the one whose time is over gets another, in RESP2.
-    if context.waiting == Waiting::Denied {
+    if matches!(context.waiting, Waiting::Denied | Waiting::DeniedToScript) {
         context.reply.null();
     } else {
         wait(context, WaitKeys::First, until_ms);

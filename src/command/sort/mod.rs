@@ -11,6 +11,7 @@ use crate::stdx::number;
 use crate::value::list::{End, List, NewElement};
 
 use super::args::Args;
+use super::blocking::Waiting;
 use super::context::Context;
 use super::error::CommandError;
 use super::keys::FoundKey;
@@ -223,8 +224,10 @@ fn sort_read_only(context: &mut Context<'_>) -> Result<(), CommandError> {
 fn sort_and_reply(context: &mut Context<'_>, may_store: bool) -> Result<(), CommandError> {
     let mut options = Options::parse(context.args, may_store)?;
     let source = Source::of(context)?;
-    if options.unsorted && options.store.is_some() && source == Source::Set {
-        // A set has no order of its own that replicas would share, so what is stored is sorted by something.
+    let is_kept = options.store.is_some() || context.waiting == Waiting::DeniedToScript;
+    if options.unsorted && is_kept && source == Source::Set {
+        // A set has no order of its own that replicas would share, so what is stored, or seen by a script, is sorted by
+        // something.
         (options.unsorted, options.alpha, options.by) = (false, true, None);
     }
     let elements = if options.unsorted {
