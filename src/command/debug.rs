@@ -6,6 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use crate::keyspace::Turn;
 use crate::keyspace::expire::idle_seconds;
 use crate::keyspace::entry::{Entry, ValueRef};
 use crate::keyspace::write::Expiry;
@@ -194,7 +195,8 @@ fn log(context: &mut Context<'_>) -> Result<(), CommandError> {
 
 fn object(context: &mut Context<'_>) -> Result<(), CommandError> {
     let (key, database, turn) = (context.key(2), context.database, context.turn);
-    let Some(entry) = context.keyspaces.of(&key).peek(database, &key, turn) else {
+    // As Redis, also of a key whose time has come, as long as nobody else has looked: at the beginning of time none had.
+    let Some(entry) = context.keyspaces.of(&key).peek(database, &key, Turn { now_ms: i64::MIN, ..turn }) else {
         return Err(CommandError::NoSuchKey);
     };
     let compresses = context.config.get_i64(crate::param!("list-compress-depth")) != 0;

@@ -5,6 +5,9 @@
 //! The interpreter is Luau (crate `mlua`): made for hostile scripts (read-only tables, no loading of bytecode, a memory
 //! limit, interrupts). The Lua 5.1.5 that could be had instead has the patterns of CVE-2025-49844, -46817 and -46819.
 //!
+//! What runs for every script goes through the interpreter's own stack (`machine`, `stack`, `convert`, and `call` in `api`);
+//! what runs seldom, such as the libraries and the making of it all, through the crate's values.
+//!
 //! Where Luau differs from the Lua 5.1 of Redis, and we do not make up for it (`tests/scripts/lua.txt` has the cases, each
 //! with Redis' reply and ours):
 //! * `..` and `table.concat` turn numbers into text with up to 17 digits, Lua 5.1 with 14 (`tostring` and `cjson.encode` do

@@ -60,6 +60,8 @@ pub struct Scripting {
     engine: Option<Engine>,
     scripts: AHashMap<Sha, Callee>,
     scripts_generation: u64,
+    /// Evictions of the catalogue that were heeded here.
+    evictions: u64,
     /// The last script that came as its source: pipelines repeat themselves.
     last_source: Option<(Box<[u8]>, Callee)>,
     /// By their names in lower case: FCALL does not heed it. With the library that they came from.
@@ -125,6 +127,7 @@ impl Scripting {
             engine: None,
             scripts: AHashMap::new(),
             scripts_generation: 0,
+            evictions: 0,
             last_source: None,
             functions: AHashMap::new(),
             libraries_generation: 0,
@@ -154,6 +157,19 @@ impl Scripting {
             self.last_source = None;
             self.scripts_generation = generation;
         }
+        if self.shared.evictions() != self.evictions {
+            self.forget_evicted();
+        }
+    }
+
+    fn forget_evicted(&mut self) {
+        self.last_source = None;
+        let scripts = &mut self.scripts;
+        let seen = self.shared.evicted_since(self.evictions, |sha| drop(scripts.remove(sha)));
+        if seen.is_none() {
+            self.scripts.clear();
+        }
+        self.evictions = seen.unwrap_or_else(|| self.shared.evictions());
     }
 
     fn compile(&mut self, sha: Sha, source: &[u8]) -> Result<Callee, Vec<u8>> {

@@ -21,6 +21,8 @@ struct Scripts {
     /// Scripts that only EVAL brought, oldest first; SCRIPT LOAD makes one stay.
     from_eval: VecDeque<Sha>,
     source_bytes: usize,
+    /// The last of those that were forgotten for others.
+    evicted: VecDeque<Sha>,
 }
 
 /// The script that runs on a core, as the others see it.
@@ -97,6 +99,8 @@ pub struct SharedScripts {
     scripts: Mutex<Scripts>,
     /// Changes with SCRIPT FLUSH.
     scripts_generation: AtomicU64,
+    /// Number of scripts that were forgotten for others.
+    evictions: AtomicU64,
     libraries: Arc<Mutex<Arc<Libraries>>>,
     /// Changes with the libraries.
     libraries_generation: AtomicU64,
@@ -121,6 +125,7 @@ impl SharedScripts {
         SharedScripts {
             scripts: Mutex::default(),
             scripts_generation: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
             libraries,
             libraries_generation: AtomicU64::new(0),
             running: (0..cores).map(|_| Running::default()).collect(),
@@ -148,6 +153,11 @@ impl SharedScripts {
                 && let Some(source) = scripts.by_sha.remove(&oldest)
             {
                 scripts.source_bytes -= source.len();
+                scripts.evicted.push_back(oldest);
+                if scripts.evicted.len() > EVAL_SCRIPTS_MAX {
+                    scripts.evicted.pop_front();
+                }
+                self.evictions.fetch_add(1, Ordering::Release);
                 self.facts.evicted.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -176,6 +186,22 @@ impl SharedScripts {
     #[inline]
     pub fn scripts_generation(&self) -> u64 {
         self.scripts_generation.load(Ordering::Acquire)
+    }
+
+    /// Number of scripts that were forgotten for others.
+    #[inline]
+    pub fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Acquire)
+    }
+
+    /// Tells of every script that was forgotten since there were `seen` evictions; the number of now. None: these are more
+    /// than are known.
+    pub fn evicted_since(&self, seen: u64, mut forget: impl FnMut(&Sha)) -> Option<u64> {
+        let scripts = lock(&self.scripts);
+        let now = self.evictions();
+        let fresh = usize::try_from(now - seen).ok().filter(|&fresh| fresh <= scripts.evicted.len())?;
+        scripts.evicted.iter().rev().take(fresh).filter(|sha| !scripts.by_sha.contains_key(*sha)).for_each(&mut forget);
+        Some(now)
     }
 
     /// The libraries as they are now.
@@ -277,6 +303,9 @@ mod tests {
         assert!(shared.source(&sha(0)).is_some(), "SCRIPT LOAD makes it stay");
         assert!(shared.source(&sha(1)).is_none());
         assert_eq!(facts.evicted.load(Ordering::Relaxed), 1);
+        let mut forgotten = Vec::new();
+        assert_eq!(shared.evicted_since(0, |sha| forgotten.push(*sha)), Some(1));
+        assert_eq!(forgotten, [sha(1)]);
         let count = EVAL_SCRIPTS_MAX as u64 + 1;
         let counted = || (facts.scripts.load(Ordering::Relaxed), facts.scripts_bytes.load(Ordering::Relaxed));
         assert_eq!(counted(), (count, count * source.len() as u64));

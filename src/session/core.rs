@@ -24,6 +24,7 @@ use crate::script::shared::SharedScripts;
 use crate::shard::batch::Batch;
 use crate::shard::exchange::Exchange;
 use crate::shard::log::orders::LogOrders;
+use crate::shard::script::ScriptRun;
 use crate::shard::message::{Connection, Message};
 use crate::stats::core::CoreStats;
 use crate::stats::server::ServerFacts;
@@ -101,6 +102,8 @@ pub struct Core {
     pub(super) subscriptions: CoreSubscriptions,
     /// What was published and waits for the end of its command, transaction or script.
     pub(super) publications: Vec<Publication>,
+    /// What was done so far by a transaction that may have to be taken back.
+    pub(super) tentative: Option<Vec<ScriptRun>>,
     pub(super) standing_script: Option<Box<Standing>>,
     /// Sessions that wait for the end of that script to run their own.
     pub(super) script_queue: Vec<SessionKey>,
@@ -173,6 +176,7 @@ impl Core {
             registry,
             subscriptions: CoreSubscriptions::default(),
             publications: Vec::new(),
+            tentative: None,
             standing_script: None,
             script_queue: Vec::new(),
             sessions: Vec::new(),

@@ -136,10 +136,7 @@ impl Core {
         session.client.last_command = row.full_name;
         let started_ns = self.clock.monotonic_ns();
         let ran = match row.command.run {
-            Run::Transaction(step) => {
-                self.run_step(session, row, step, args, now_ms);
-                Ran::Done
-            }
+            Run::Transaction(step) => self.run_step(session, row, step, args, now_ms),
             Run::Script(call) => {
                 let declared = self.declared_shards(row, args);
                 self.run_script(session, row, call, args, declared, now_ms, true)

@@ -234,7 +234,12 @@ impl Core {
         let slice_ms = if stands { SCRIPT_SLICE_FIRST_MS } else { u64::MAX };
         let slice = self.run_slice(Some(session), &mut run, &caller, Some((keys, values)), slice_ms);
         match slice {
-            Slice::Ended => Ran::Done,
+            Slice::Ended => {
+                if let Some(runs) = &mut self.tentative {
+                    runs.push(run);
+                }
+                Ran::Done
+            }
             Slice::Missing(shards) => Ran::Missing(shards),
             Slice::Standing => {
                 let command = (0..args.len()).map(|at| args.get(at).to_vec()).collect();
@@ -345,7 +350,9 @@ impl Core {
         let is_missing = matches!(slice, Slice::Missing(_)) && !run.panicked;
         if is_missing {
             run.take_back(&mut self.exchange);
-            record::forget_unit(&mut self.exchange.boxes);
+            if session.as_ref().is_none_or(|session| !session.in_exec) {
+                record::forget_unit(&mut self.exchange.boxes);
+            }
             caller.callee.missed();
             self.stats().scripts_anew.add(1);
             if let Some(session) = session {

@@ -1,7 +1,8 @@
 //! Transactions of one session: the queue of MULTI, the watched keys, and EXEC.
 //!
 //! EXEC runs with the boxes of all keys of the queued commands and of all watched keys in hand: when they lie on their
-//! shelves at once, else as a loan. So the check of the watched keys and all the commands are one step for everybody
+//! shelves at once, else as a loan. A script among them that reaches for other keys is the reason that all is taken back
+//! and begun anew with their boxes, too. So the check of the watched keys and all the commands are one step for everybody
 //! else. Clients that wait for keys are served when the last command is done.
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::shard::batch::Batch;
 use crate::shard::call;
 use crate::shard::route::{Route, all_shards, route};
 use crate::shard::record;
+use crate::shard::script::ScriptRun;
 use crate::shard::wait;
 use crate::stdx::limits::WATCHED_KEYS_MAX;
 
@@ -39,6 +41,8 @@ pub struct Transaction {
     takes_memory: bool,
     /// One of them runs a script.
     has_script: bool,
+    /// One of them is neither a script nor a command with keys: it cannot be taken back.
+    has_others: bool,
 }
 
 impl Transaction {
@@ -129,9 +133,8 @@ impl Core {
         let (protocol, database, touch) = (session.client.protocol, session.client.database, !session.client.no_touch);
         let limit_bytes = self.config.get_u64(crate::param!("client-query-buffer-limit"));
         let is_script = matches!(row.command.run, Run::Script(_));
+        let has_keys = matches!(row.command.run, Run::Keyed(_) | Run::Scatter(_));
         let shards = match route(row, args, &self.exchange.hasher) {
-            // What it turns out to need cannot be fetched once the transaction has begun.
-            _ if is_script => all_shards(self.exchange.shards()),
             Route::Session => 0,
             Route::Shard { shard, .. } => 1 << shard,
             Route::Shards(shards) => shards,
@@ -142,6 +145,7 @@ impl Core {
         transaction.shards |= shards;
         transaction.has_script |= is_script;
         transaction.takes_memory |= row.flags.has(Flags::DENYOOM);
+        transaction.has_others |= !is_script && !has_keys;
         transaction.writes |= row.flags.has(Flags::WRITE) || row.flags.has(Flags::MAY_REPLICATE);
         if transaction.memory_bytes() as u64 > limit_bytes {
             // As Redis counts the queue to the query buffer.
@@ -164,7 +168,7 @@ impl Core {
         now_ms: i64,
     ) {
         match self.shards_of_step(session, step, args) {
-            Ok(0) => {
+            Ok(0) if step != Step::Exec || !session.transaction_has_script() => {
                 self.count_one(session, row);
                 self.run_step(session, row, step, args, now_ms);
                 session.next += 1;
@@ -194,6 +198,11 @@ impl Core {
                 session.transaction = None;
                 session.watch = None;
                 Err(CommandError::Text("EXECABORT Transaction discarded because of previous errors."))
+            }
+            // What its scripts turn out to need cannot be fetched once it has begun, unless it can be taken back. Its own
+            // writes would count as changes of the keys it watches.
+            (Step::Exec, Some(transaction)) if transaction.has_script && (transaction.has_others || session.watch.is_some()) => {
+                Ok(all_shards(self.exchange.shards()))
             }
             (Step::Exec, Some(transaction)) => {
                 Ok(transaction.shards | session.watch.as_ref().map_or(0, |watch| watch.shards))
@@ -228,9 +237,9 @@ impl Core {
         step: Step,
         args: Args<'_>,
         now_ms: i64,
-    ) {
+    ) -> Ran {
+        let reply_mode = session.client.reply_mode;
         let discard = session.discards_reply();
-        self.stats().per_command[row.id].calls.add(1);
         match step {
             Step::Multi => session.transaction = Some(Box::default()),
             Step::Discard => {
@@ -239,11 +248,20 @@ impl Core {
             }
             Step::Unwatch => session.watch = None,
             Step::Watch => self.watch(session, args, now_ms),
-            Step::Exec => return self.exec(session, now_ms, discard),
+            Step::Exec => {
+                let ran = self.exec(session, now_ms, discard);
+                match ran {
+                    Ran::Missing(_) => session.client.reply_mode = reply_mode,
+                    _ => self.stats().per_command[row.id].calls.add(1),
+                }
+                return ran;
+            }
         }
+        self.stats().per_command[row.id].calls.add(1);
         if !discard {
             session.reply().ok();
         }
+        Ran::Done
     }
 
     fn watch(&mut self, session: &mut Session, args: Args<'_>, now_ms: i64) {
@@ -263,7 +281,7 @@ impl Core {
         self.serve_waiters(now_ms);
     }
 
-    fn exec(&mut self, session: &mut Session, now_ms: i64, discard: bool) {
+    fn exec(&mut self, session: &mut Session, now_ms: i64, discard: bool) -> Ran {
         let Some(transaction) = session.transaction.take() else { unreachable!("EXEC without MULTI was refused") };
         session.saw_data = true;
         if let Some(watch) = session.watch.take() {
@@ -280,7 +298,7 @@ impl Core {
                 if !discard {
                     session.reply().null_array();
                 }
-                return;
+                return Ran::Done;
             }
         }
         let start = session.reply().position();
@@ -291,9 +309,17 @@ impl Core {
         let all = all_shards(self.exchange.shards());
         record::begin_unit(&mut self.exchange.boxes, all);
         let started_ns = self.clock.monotonic_ns();
-        for index in 0..transaction.queue.len() {
-            self.run_queued(session, &transaction.queue, index, now_ms, discard);
+        if transaction.has_script && self.exchange.boxes.iter().any(Option::is_none) {
+            self.tentative = Some(Vec::new());
         }
+        for index in 0..transaction.queue.len() {
+            if let Ran::Missing(shards) = self.run_queued(session, &transaction.queue, index, now_ms, discard) {
+                session.transaction = Some(transaction);
+                self.take_back_transaction(session, start, now_ms);
+                return Ran::Missing(shards);
+            }
+        }
+        self.tentative = None;
         self.spent_queued(&transaction.queue, self.clock.monotonic_ns() - started_ns);
         record::end_unit(&mut self.exchange.boxes);
         session.in_exec = false;
@@ -304,29 +330,61 @@ impl Core {
         self.stats().commands.add(transaction.queue.len() as u64);
         self.serve_waiters(now_ms);
         self.send_publications(Some(session));
+        Ran::Done
     }
 
-    fn run_queued(&mut self, session: &mut Session, queue: &Batch, index: usize, now_ms: i64, discard: bool) {
+    /// A script of the transaction needs further boxes: as if nothing had been done yet. Its reply began at `start`.
+    fn take_back_transaction(&mut self, session: &mut Session, start: usize, now_ms: i64) {
+        for mut run in self.tentative.take().unwrap_or_default().into_iter().rev() {
+            run.take_back(&mut self.exchange);
+        }
+        record::forget_unit(&mut self.exchange.boxes);
+        session.in_exec = false;
+        session.reply().truncate(start);
+        self.publications.clear();
+        self.serve_waiters(now_ms);
+    }
+
+    /// Keeps what a command of a transaction that may be taken back is about to change. The shards that it needs for that.
+    fn keep_for_taking_back(&mut self, row: &'static Row, args: Args<'_>, database: u32, turn: Turn) -> u64 {
+        let Some(runs) = &mut self.tentative else { return 0 };
+        if !row.flags.has(Flags::WRITE) {
+            return 0;
+        }
+        let mut run = ScriptRun::new(database, turn, false);
+        if !run.keep_values(&mut self.exchange, row, args) {
+            return all_shards(self.exchange.shards());
+        }
+        runs.push(run);
+        0
+    }
+
+    fn run_queued(&mut self, session: &mut Session, queue: &Batch, index: usize, now_ms: i64, discard: bool) -> Ran {
         let (row, args) = (queue.command(index).row, queue.args(index));
         if session.client.is_restricted()
             && let Some(error) = self.denied_in_transaction(session, row, args)
         {
-            return self.write_denial(session, &error, discard);
+            self.write_denial(session, &error, discard);
+            return Ran::Done;
         }
         if let Run::Session(_) | Run::Control(_) = row.command.run {
-            return self.run_handler(session, row, args, now_ms, discard);
+            self.run_handler(session, row, args, now_ms, discard);
+            return Ran::Done;
         }
         if let Run::Script(call) = row.command.run {
             let declared = self.declared_shards(row, args);
-            let ran = self.run_script(session, row, call, args, declared, now_ms, false);
-            debug_assert_eq!(ran, Ran::Done, "all boxes are in hand, and it may not stand still");
-            return;
+            return self.run_script(session, row, call, args, declared, now_ms, false);
         }
         let only = match row.command.run {
             Run::OneShard { pick, .. } => Some(pick(&args, self.exchange.shards())),
             _ => None,
         };
         let (database, touch) = (session.client.database, !session.client.no_touch);
+        let turn = Turn { now_ms, touch, keep_expired: self.server.is_paused(now_ms) };
+        let missing = self.keep_for_taking_back(row, args, database, turn);
+        if missing != 0 {
+            return Ran::Missing(missing);
+        }
         let reply = session.reply();
         let start = reply.position();
         let mut context = Context {
@@ -334,7 +392,7 @@ impl Core {
             reply,
             keyspaces: Keyspaces::new(&mut self.exchange.boxes, &self.exchange.hasher, only),
             database,
-            turn: Turn { now_ms, touch, keep_expired: self.server.is_paused(now_ms) },
+            turn,
             config: &self.config,
             server: &self.server,
             first_key: None,
@@ -349,6 +407,7 @@ impl Core {
         if result.is_err() {
             session.killed = true;
         }
+        Ran::Done
     }
 
     /// The commands of a transaction share its time evenly, as those of a window do.

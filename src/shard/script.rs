@@ -109,6 +109,35 @@ impl ScriptRun {
         }
     }
 
+    /// Keeps the values of the command's keys as they are now; false when one is too large to be kept.
+    pub fn keep_values(&mut self, exchange: &mut Exchange, row: &'static Row, args: Args<'_>) -> bool {
+        let run = self;
+        let mut kept = true;
+        keys::visit_keys(row.command, args, |at| {
+            let key = exchange.hasher.key(args.get(at));
+            let is_known = |undo: &Undo| undo.database == run.database && *undo.key == *key.bytes;
+            if !kept || run.undo.iter().any(is_known) {
+                return;
+            }
+            let shard = exchange.hasher.shard_of(&key);
+            let keyspace = exchange.boxes[shard].as_deref_mut().expect("taken before the command runs");
+            if run.changes_before.iter().all(|(other, _)| *other != shard) {
+                run.changes_before.push((shard, keyspace.counters.changes));
+            }
+            // A key whose time has come goes now, and stays away.
+            let entry = keyspace.peek(run.database, &key, run.turn);
+            let bytes = entry.as_ref().map_or(0, |entry| entry.memory_bytes());
+            if bytes > SCRIPT_UNDO_VALUE_BYTES_MAX || run.undo_bytes + bytes > SCRIPT_UNDO_BYTES_MAX {
+                kept = false;
+                return;
+            }
+            run.undo_bytes += bytes;
+            let value = entry.map(|entry| Taken::copy_of(&entry).with_access(Some(entry.access())));
+            run.undo.push(Undo { shard, database: run.database, key: key.bytes.into(), value });
+        });
+        kept
+    }
+
     /// Takes back all that the script has written. The boxes it wrote to are in hand.
     pub fn take_back(&mut self, exchange: &mut Exchange) {
         self.publications.clear();
@@ -248,7 +277,7 @@ impl ScriptHost<'_> {
         if !self.run.has_all {
             self.run.has_all = self.exchange.boxes.iter().all(Option::is_some);
         }
-        if !self.run.has_all && !self.keep_values(row, args) {
+        if !self.run.has_all && !self.run.keep_values(self.exchange, row, args) {
             self.take(all_shards(self.exchange.shards()))?;
             self.run.has_all = true;
         }
@@ -257,35 +286,6 @@ impl ScriptHost<'_> {
             self.running.wrote();
         }
         Ok(())
-    }
-
-    /// Keeps the values of the command's keys as they are now; false when one is too large to be kept.
-    fn keep_values(&mut self, row: &'static Row, args: Args<'_>) -> bool {
-        let (run, exchange) = (&mut *self.run, &mut *self.exchange);
-        let mut kept = true;
-        keys::visit_keys(row.command, args, |at| {
-            let key = exchange.hasher.key(args.get(at));
-            let is_known = |undo: &Undo| undo.database == run.database && *undo.key == *key.bytes;
-            if !kept || run.undo.iter().any(is_known) {
-                return;
-            }
-            let shard = exchange.hasher.shard_of(&key);
-            let keyspace = exchange.boxes[shard].as_deref_mut().expect("taken before the command runs");
-            if run.changes_before.iter().all(|(other, _)| *other != shard) {
-                run.changes_before.push((shard, keyspace.counters.changes));
-            }
-            // A key whose time has come goes now, and stays away.
-            let entry = keyspace.peek(run.database, &key, run.turn);
-            let bytes = entry.as_ref().map_or(0, |entry| entry.memory_bytes());
-            if bytes > SCRIPT_UNDO_VALUE_BYTES_MAX || run.undo_bytes + bytes > SCRIPT_UNDO_BYTES_MAX {
-                kept = false;
-                return;
-            }
-            run.undo_bytes += bytes;
-            let value = entry.map(|entry| Taken::copy_of(&entry).with_access(Some(entry.access())));
-            run.undo.push(Undo { shard, database: run.database, key: key.bytes.into(), value });
-        });
-        kept
     }
 
     fn run_session_command(&mut self, row: &'static Row, args: Args<'_>, reply: &mut Reply) {

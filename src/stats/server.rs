@@ -191,6 +191,7 @@ impl ServerFacts {
 
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {
+        self.scripts.evicted.store(0, Ordering::Relaxed);
         for core in &self.cores {
             core.reset();
         }

@@ -83,7 +83,7 @@ impl Generator {
         (0..1 + self.random.below(4)).map(|_| (self.key(), self.value())).collect()
     }
 
-    /// A command for the inside of a transaction.
+    /// A command for the inside of a transaction or script.
     fn simple_op(&mut self) -> Op {
         match self.random.below(6) {
             0 => Op::Get(self.key()),
@@ -93,6 +93,18 @@ impl Generator {
             4 => Op::Rename(self.key(), self.key()),
             _ => Op::Rpush(self.key(), vec![self.value()]),
         }
+    }
+
+    fn script(&mut self) -> Op {
+        Op::Script {
+            ops: (0..self.random.below(4)).map(|_| self.simple_op()).collect(),
+            declared: self.random.below(2) == 0,
+            number: self.random.below(20),
+        }
+    }
+
+    fn op_of_transaction(&mut self) -> Op {
+        if self.random.below(8) == 0 { self.script() } else { self.simple_op() }
     }
 
     /// The next command.
@@ -129,12 +141,8 @@ impl Generator {
             "lmove" => Op::Lmove(self.key(), self.key()),
             "blpop" => Op::Blpop(self.keys()),
             "blmove" => Op::Blmove(self.key(), self.key()),
-            "exec" => Op::Exec((0..self.random.below(4)).map(|_| self.simple_op()).collect()),
-            "eval" => Op::Script {
-                ops: (0..self.random.below(4)).map(|_| self.simple_op()).collect(),
-                declared: self.random.below(2) == 0,
-                number: self.random.below(20),
-            },
+            "exec" => Op::Exec((0..self.random.below(4)).map(|_| self.op_of_transaction()).collect()),
+            "eval" => self.script(),
             "watch" => Op::Swap(self.key(), self.value()),
             _ => Op::Flushall,
         }
