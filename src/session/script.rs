@@ -234,12 +234,7 @@ impl Core {
         let slice_ms = if stands { SCRIPT_SLICE_FIRST_MS } else { u64::MAX };
         let slice = self.run_slice(Some(session), &mut run, &caller, Some((keys, values)), slice_ms);
         match slice {
-            Slice::Ended => {
-                if let Some(runs) = &mut self.tentative {
-                    runs.push(run);
-                }
-                Ran::Done
-            }
+            Slice::Ended => self.ended_script(run),
             Slice::Missing(shards) => Ran::Missing(shards),
             Slice::Standing => {
                 let command = (0..args.len()).map(|at| args.get(at).to_vec()).collect();
@@ -248,6 +243,14 @@ impl Core {
                 Ran::Standing
             }
         }
+    }
+
+    #[inline]
+    fn ended_script(&mut self, run: ScriptRun) -> Ran {
+        if let Some(runs) = &mut self.tentative {
+            runs.push(run);
+        }
+        Ran::Done
     }
 
     /// A request that never came to run its script.
