@@ -8,6 +8,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ringfort::persist::aof::reader::{Step, next};
 use support::client::{Address, Client};
 use support::generate::{Generator, Move};
 use support::server::{Server, Target, Transport, skip_without_redis};
@@ -504,4 +505,62 @@ fn a_base_of_commands() {
         let stock = start(Target::Redis, &folder.0, &[]);
         assert_eq!(names(&before.1), names(&values(&stock)));
     }
+}
+
+/// How a start with a damaged log ends: it serves, or it says that it cannot and exits with 1. Never otherwise.
+fn starts_or_refuses(folder: &Path, what: &str) -> bool {
+    let socket = folder.join("damaged.sock");
+    let _ = std::fs::remove_file(&socket);
+    let words = ["--port", "0", "--appendonly", "yes", "--save", "", "--shards", "2", "--logfile", "/dev/null"];
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_ringfort"))
+        .args(words)
+        .args(["--dir".as_ref(), folder.as_os_str(), "--unixsocket".as_ref(), socket.as_os_str()])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            assert_eq!(status.code(), Some(1), "{what}: {status}");
+            return false;
+        }
+        let Ok(mut client) = Client::connect(&Address::Unix(socket.clone())) else { continue };
+        // While it loads it says so, and may end.
+        if client.try_call(&["PING"]).is_ok_and(|reply| text(&reply).contains("PONG")) {
+            assert!(client.try_call(&["DEBUG", "DIGEST"]).is_ok(), "{what}: it ended after it had begun to serve");
+            child.kill().expect("it runs");
+            child.wait().expect("it ends");
+            return true;
+        }
+    }
+}
+
+/// Random bits of a log are changed: a change of a value cannot be noticed, since a log has no checksums; whatever it is,
+/// the server starts or refuses to. `RINGFORT_LOG_FLIPS` (default 12) changes.
+#[test]
+fn a_log_changed_anywhere() {
+    let folder = Folder::new("changed");
+    let server = ringfort(2, &folder.0, &["--appendfsync", "no"]);
+    play(server.address(), 9, commands() / 10);
+    drop(server);
+    let path = folder.file("appendonly.aof.1.incr.aof");
+    let whole = std::fs::read(&path).expect("there is a log");
+    let whole = &whole[..whole.len().min(64 << 10)];
+    // Cut at every byte: nothing is found in a part of a command that would not be found in the whole.
+    let (mut at, mut ranges) = (0, Vec::new());
+    while let Step::Command { bytes_len } = next(&whole[at..], &mut ranges) {
+        for cut in at..at + bytes_len {
+            assert!(matches!(next(&whole[at..cut], &mut ranges), Step::NeedMore), "cut at {cut}");
+        }
+        at += bytes_len;
+    }
+    let flips = std::env::var("RINGFORT_LOG_FLIPS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let (mut rng, mut started) = (support::generate::Rng::new(3), 0);
+    for _ in 0..flips {
+        let (byte, bit) = (rng.below(whole.len() as u64) as usize, rng.below(8));
+        let mut changed = whole.to_vec();
+        changed[byte] ^= 1 << bit;
+        std::fs::write(&path, &changed).expect("it can be written");
+        started += u64::from(starts_or_refuses(&folder.0, &format!("bit {bit} of byte {byte}")));
+    }
+    println!("{flips} bits changed: {started} starts, {} refusals", flips - started);
 }
