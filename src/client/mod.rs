@@ -84,8 +84,10 @@ pub struct Client {
     pub authenticated: bool,
     /// Its user.
     user: Arc<User>,
-    /// The user may not do everything. Looked at before every command, so that the user need not be.
+    /// The user may not do everything, or it monitors. Looked at before every command, so that the user need not be.
     restricted: bool,
+    /// It monitors; then it may not use keys.
+    monitors: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
     /// CLIENT NO-EVICT.
@@ -125,6 +127,7 @@ impl Client {
             authenticated: false,
             user: UNRESTRICTED.clone(),
             restricted: false,
+            monitors: false,
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
@@ -151,8 +154,19 @@ impl Client {
 
     /// It is this user now, or its user has changed.
     pub fn set_user(&mut self, user: Arc<User>) {
-        self.restricted = !user.is_unrestricted();
         self.user = user;
+        self.set_monitors(self.monitors);
+    }
+
+    /// It monitors.
+    pub fn monitors(&self) -> bool {
+        self.monitors
+    }
+
+    /// It monitors from now on, or does not any more.
+    pub fn set_monitors(&mut self, monitors: bool) {
+        self.monitors = monitors;
+        self.restricted = monitors || !self.user.is_unrestricted();
     }
 
     /// It is the default user, as every new connection: authenticated if that takes no password.

@@ -28,6 +28,7 @@ pub mod latency;
 pub mod list;
 pub mod load_limits;
 pub mod memory;
+pub mod monitor;
 pub mod persist;
 pub mod pubsub;
 pub mod register;

@@ -46,6 +46,8 @@ pub enum ControlRequest {
     },
     /// Users were changed: whoever holds one looks again, then the client is told.
     UsersChanged(UsersReply),
+    /// MONITOR.
+    Monitor,
     /// BGSAVE.
     Snapshot {
         /// It may wait until what is running now has ended.

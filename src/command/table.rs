@@ -46,6 +46,7 @@ const FAMILIES: &[&[Command]] = &[
     super::list::read::COMMANDS,
     super::list::transfer::COMMANDS,
     super::memory::COMMANDS,
+    super::monitor::COMMANDS,
     super::persist::COMMANDS,
     super::pubsub::COMMANDS,
     super::script::eval::COMMANDS,

@@ -67,15 +67,23 @@ pub fn admit(client: &Client, config: &Config, last_row: Option<&'static Row>, a
     {
         return Admission::Refuse(CommandError::Text(DEBUG_DENIED), Some(row));
     }
-    if client.is_restricted()
-        && let Err(denial) = check(client.user(), row, args)
-    {
-        return Admission::Deny(row, denial);
+    if client.is_restricted() {
+        if let Err(denial) = check(client.user(), row, args) {
+            return Admission::Deny(row, denial);
+        }
+        if client.monitors() && uses_data(row) {
+            return Admission::Refuse(CommandError::Text("ERR Replica can't interact with the keyspace"), Some(row));
+        }
     }
     if client.subscriptions.any() && client.protocol == Protocol::Resp2 && !runs_among_messages(row) {
         return Admission::Refuse(not_among_messages(row), Some(row));
     }
     Admission::Run(row)
+}
+
+/// What a client who monitors may not do, as in Redis, where it counts as a replica.
+fn uses_data(row: &Row) -> bool {
+    [Flags::READONLY, Flags::WRITE, Flags::MAY_REPLICATE].iter().any(|flag| row.command.flags.has(*flag))
 }
 
 /// The commands of a RESP2 client that subscribes: their replies cannot be taken for messages.

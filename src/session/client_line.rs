@@ -11,6 +11,7 @@ pub fn client_line(session: &Session, now_ms: i64) -> String {
     let client = &session.client;
     let text = |bytes: &Option<Box<[u8]>>| bytes.as_ref().map_or(String::new(), |bytes| String::from_utf8_lossy(bytes).into_owned());
     let mut flags: String = [
+        (client.monitors(), 'O'),
         (client.subscriptions.any(), 'P'),
         (session.transaction.is_some(), 'x'),
         (matches!(session.stall, Stall::Paused | Stall::Blocked), 'b'),

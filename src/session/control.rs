@@ -82,6 +82,7 @@ impl Core {
                 }
                 Ok(())
             }
+            ControlRequest::Monitor => return self.begin_monitoring(session, discard),
             ControlRequest::UsersChanged(reply) => return self.users_changed(session, reply, discard),
             ControlRequest::ConfigSet { pairs, local } => self.config_set(session, &pairs, local),
             ControlRequest::ConfigRewrite { all } => self.config_rewrite(all),
@@ -376,6 +377,7 @@ impl Core {
                 Event::BatchNeeds { batch, shards } => self.borrow_for_batch(batch, shards),
                 Event::Other(Message::Served(served)) => self.served(&served),
                 Event::Other(Message::Published(publication)) => self.published(&publication, None),
+                Event::Other(Message::Shown(lines)) => self.write_shown(&lines),
                 Event::Other(Message::Resume) => {
                     self.walk_now = true;
                     self.resume_paused();
@@ -390,6 +392,7 @@ impl Core {
                 Event::Other(order) => self.orders.push_back(order),
             }
         }
+        self.send_shown();
     }
 
     /// Ten times a second: expiry, freeing, pauses, idle clients. True when it should come again soon.

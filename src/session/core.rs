@@ -104,6 +104,9 @@ pub struct Core {
     pub(super) publications: Vec<Publication>,
     /// What was done so far by a transaction that may have to be taken back.
     pub(super) tentative: Option<Vec<ScriptRun>>,
+    /// Commands that were run in this turn, for those who monitor; and who does so on this core.
+    pub(super) shown: String,
+    pub(super) monitors: Vec<SessionKey>,
     pub(super) standing_script: Option<Box<Standing>>,
     /// Sessions that wait for the end of that script to run their own.
     pub(super) script_queue: Vec<SessionKey>,
@@ -177,6 +180,8 @@ impl Core {
             subscriptions: CoreSubscriptions::default(),
             publications: Vec::new(),
             tentative: None,
+            shown: String::new(),
+            monitors: Vec::new(),
             standing_script: None,
             script_queue: Vec::new(),
             sessions: Vec::new(),
@@ -244,6 +249,7 @@ impl Core {
         let Some(mut session) = self.take_session(key) else { return };
         self.forget_blocked(&mut session);
         self.forget_subscriptions(&mut session);
+        self.end_monitoring(&mut session);
         self.sessions[key.slot as usize].0 = key.generation.wrapping_add(1);
         self.free_slots.push(key.slot);
         self.forget_segments(&session);
@@ -316,6 +322,7 @@ impl Core {
             (!self.gated.is_empty(), "a reply that waits for the disk"),
             (!self.deadlines.is_empty(), "the end of a wait"),
             (!self.orphans.is_empty(), "an orphaned wait"),
+            (!self.shown.is_empty(), "a command that was not shown"),
             (!self.publications.is_empty(), "a message that was not sent"),
             (self.subscriptions.len() != subscriptions, "a wrong number of subscriptions"),
             (sessions + self.free_slots.len() != self.sessions.len(), "a lost session slot"),

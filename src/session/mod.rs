@@ -15,6 +15,7 @@ pub mod evict;
 mod gate;
 mod log_jobs;
 mod memory;
+mod monitor;
 pub mod multi;
 pub mod output;
 pub mod replay;

@@ -113,6 +113,7 @@ impl Core {
         // With a loan of this core under way, holds would be refused.
         if let Run::Scatter(scatter) = &row.command.run
             && self.loan.asked == 0
+            && !self.is_monitored()
             && (args.len() - 1) / scatter.step <= SCATTERED_ITEMS_MAX
         {
             self.count_one(session, row);
@@ -151,6 +152,9 @@ impl Core {
             }
             _ => {
                 self.run_direct(session, row, args, None, now_ms);
+                if self.is_monitored() {
+                    self.show(session, row, args);
+                }
                 Ran::Done
             }
         };

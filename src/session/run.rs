@@ -160,6 +160,7 @@ impl Core {
     fn run_window(&mut self, session: &mut Session, buffer: &[u8], requests: &Requests, now_ms: i64) -> bool {
         let window = std::mem::take(&mut self.window);
         self.look_ahead(session, &window, buffer, requests);
+        let monitored = self.is_monitored();
         let started_ns = self.clock.monotonic_ns();
         let (mut done, mut counted) = (window.len(), window.len());
         for (index, planned) in window.iter().enumerate() {
@@ -184,6 +185,9 @@ impl Core {
                 self.run_direct(session, planned.row, args, Some((planned.shard, planned.hash)), now_ms);
             } else {
                 self.add_to_batch(session, planned, args);
+            }
+            if monitored {
+                self.show(session, planned.row, args);
             }
         }
         let each_ns = (self.clock.monotonic_ns() - started_ns) / counted.max(1) as u64;
@@ -293,6 +297,7 @@ impl Core {
     /// Ends a turn of the session side: open batches leave, boxes go back to their shelves.
     pub(super) fn end_turn(&mut self) {
         self.send_batches();
+        self.send_shown();
         self.exchange.put_all();
     }
 
@@ -355,6 +360,13 @@ impl Core {
         session.next += 1;
     }
 
+    /// RESET.
+    fn forget_what_it_follows(&mut self, session: &mut Session) {
+        (session.transaction, session.watch) = (None, None);
+        self.forget_subscriptions(session);
+        self.end_monitoring(session);
+    }
+
     /// A command that ran by itself took so long.
     pub(super) fn spent_alone(&self, row: &'static Row, spent_ns: u64) {
         let track = self.config.get_bool(crate::param!("latency-tracking"));
@@ -415,10 +427,7 @@ impl Core {
         if discard && matches!(row.full_name, "client|reply" | "reset") && result.is_ok() {
             discard = session.client.reply_mode == ReplyMode::Off;
         }
-        let ends_subscriptions = row.full_name == "reset" && result.is_ok();
-        if ends_subscriptions {
-            (session.transaction, session.watch) = (None, None);
-        }
+        let was_reset = row.full_name == "reset" && result.is_ok();
         session.saw_data |= result.is_ok() && record::besides(row, &mut self.exchange.boxes, args);
         let request = result.unwrap_or_else(|error| {
             reply.truncate(start);
@@ -433,8 +442,11 @@ impl Core {
         if let Some(denied) = denied {
             self.note_denial(session, Denied { place: session.place(), ..denied });
         }
-        if ends_subscriptions {
-            self.forget_subscriptions(session);
+        if self.is_monitored() {
+            self.show(session, row, args);
+        }
+        if was_reset {
+            self.forget_what_it_follows(session);
         }
         if !self.publications.is_empty() && !session.in_exec {
             self.send_publications(Some(session));

@@ -194,7 +194,7 @@ impl Core {
         let (callee, keys) = match self.prepare_script(call, args, reads_only) {
             Ok(prepared) => prepared,
             Err(error) => {
-                self.fail_script(session, row, &error, discard);
+                self.fail_script(session, row, args, &error, discard);
                 return Ran::Done;
             }
         };
@@ -211,6 +211,7 @@ impl Core {
         let mut run = ScriptRun::new(session.client.database, turn, reads_only);
         run.allows_oom = callee.flags.is_declared() && callee.flags.allows_oom();
         run.touched = declared;
+        run.shown = self.is_monitored().then(|| self.line_of(session, row, args));
         run.behind = session.remote_shards;
         let caller = Caller { session: session.key, row, reply_mode, discard, callee, declared, now_ms, user: None };
         let (mut few, many);
@@ -254,7 +255,11 @@ impl Core {
     }
 
     /// A request that never came to run its script.
-    fn fail_script(&mut self, session: &mut Session, row: &'static Row, error: &CommandError, discard: bool) {
+    fn fail_script(&mut self, session: &mut Session, row: &'static Row, args: Args<'_>, error: &CommandError, discard: bool) {
+        if self.is_monitored() {
+            let line = self.line_of(session, row, args);
+            self.shown.push_str(&line);
+        }
         let stats = &self.server.cores[self.id];
         stats.per_command[row.id].calls.add(1);
         stats.per_command[row.id].failed.add(1);
@@ -365,6 +370,9 @@ impl Core {
                 }
             }
             return slice;
+        }
+        if let Some(lines) = run.shown.take() {
+            self.shown.push_str(&lines);
         }
         if let Some(session) = session.as_deref() {
             run.denied.drain(..).for_each(|denied| self.note_denial(session, denied));

@@ -173,11 +173,16 @@ impl Core {
         let reply = session.reply();
         reply.push(elements);
         reply.append_range(body, 0, body.position());
+        self.close_if_over_limit(session, limit);
+        self.wake(session.key);
+    }
+
+    /// Closes a session that gets more than it takes.
+    pub(super) fn close_if_over_limit(&self, session: &mut Session, limit: BufferLimit) {
         if session.is_over_limit(limit, self.clock.unix_ms()) {
             close_slow(session);
             self.stats().output_limit_disconnections.add(1);
         }
-        self.wake(session.key);
     }
 
     /// Closes the subscribers that are slow for too long. Once a second.

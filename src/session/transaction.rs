@@ -175,6 +175,9 @@ impl Core {
             }
             Ok(shards) => self.run_over_shards(session, row, args, shards, now_ms),
             Err(error) => {
+                if self.is_monitored() {
+                    self.show(session, row, args);
+                }
                 self.count_one(session, row);
                 let stats = &self.server.cores[self.id];
                 stats.per_command[row.id].calls.add(1);
@@ -249,16 +252,20 @@ impl Core {
             Step::Unwatch => session.watch = None,
             Step::Watch => self.watch(session, args, now_ms),
             Step::Exec => {
+                let shown = self.shown.len();
                 let ran = self.exec(session, now_ms, discard);
-                match ran {
-                    Ran::Missing(_) => session.client.reply_mode = reply_mode,
-                    _ => self.stats().per_command[row.id].calls.add(1),
+                if let Ran::Missing(_) = ran {
+                    session.client.reply_mode = reply_mode;
+                    self.shown.truncate(shown);
+                    return ran;
                 }
-                return ran;
             }
         }
         self.stats().per_command[row.id].calls.add(1);
-        if !discard {
+        if self.is_monitored() {
+            self.show(session, row, args);
+        }
+        if !discard && step != Step::Exec {
             session.reply().ok();
         }
         Ran::Done
@@ -374,6 +381,9 @@ impl Core {
         if let Run::Script(call) = row.command.run {
             let declared = self.declared_shards(row, args);
             return self.run_script(session, row, call, args, declared, now_ms, false);
+        }
+        if self.is_monitored() {
+            self.show(session, row, args);
         }
         let only = match row.command.run {
             Run::OneShard { pick, .. } => Some(pick(&args, self.exchange.shards())),

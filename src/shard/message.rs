@@ -62,6 +62,8 @@ pub enum Message {
     Served(Box<Served>),
     /// For this core's subscribers: something was published.
     Published(Arc<Publication>),
+    /// For this core's clients who monitor: commands that were run.
+    Shown(Arc<str>),
     /// Paused clients may go on.
     Resume,
     /// A client asked for SHUTDOWN; for whoever drives the core.

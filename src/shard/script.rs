@@ -13,6 +13,7 @@ use crate::acl::Users;
 use crate::acl::log::{Denied, Place};
 use crate::client::Client;
 use crate::command::acl::check::{check, denied_patterns};
+use crate::command::monitor::{Origin, is_shown, write_line};
 use crate::command::persist::writes_refused;
 use crate::command::args::Args;
 use crate::command::blocking::Waiting;
@@ -75,6 +76,8 @@ pub struct ScriptRun {
     pub only_keys: Option<Vec<Box<[u8]>>>,
     /// What it has published; sent when it has ended, and not if it is taken back.
     pub publications: Vec<Publication>,
+    /// Its line and those of its commands, when somebody monitors.
+    pub shown: Option<String>,
     /// What was denied to it, for the log.
     pub denied: Vec<Denied>,
     /// All boxes are in hand.
@@ -101,6 +104,7 @@ impl ScriptRun {
             panicked: false,
             only_keys: None,
             publications: Vec::new(),
+            shown: None,
             denied: Vec::new(),
             has_all: false,
             undo: Vec::new(),
@@ -364,6 +368,11 @@ impl ScriptHost<'_> {
                 call::write_error(reply, &CommandError::Text(DENIED), self.stats);
                 return Ok(());
             }
+        }
+        if let Some(lines) = &mut self.run.shown
+            && is_shown(row)
+        {
+            write_line(lines, self.clock.unix_us(), self.run.database, Origin::Script, row, args);
         }
         match route(row, args, &self.exchange.hasher) {
             Route::Session => {

@@ -87,6 +87,8 @@ pub struct ServerFacts {
     pub over_memory_ms: AtomicI64,
     /// The server is on its way out.
     pub stopping: AtomicBool,
+    /// The cores that have clients who monitor, one bit each.
+    pub monitor_cores: AtomicU64,
     /// Failed attempts to authenticate.
     pub auth_failures: AtomicU64,
     /// Requests whose command the user may not run.
@@ -146,6 +148,7 @@ impl ServerFacts {
             over_memory_since_ms: AtomicI64::new(0),
             over_memory_ms: AtomicI64::new(0),
             stopping: AtomicBool::new(false),
+            monitor_cores: AtomicU64::new(0),
             auth_failures: AtomicU64::new(0),
             denied_commands: AtomicU64::new(0),
             denied_keys: AtomicU64::new(0),

@@ -305,5 +305,8 @@ const _: () = assert!(ACCESS_COMMANDS_MAX.is_multiple_of(64), "sets of commands 
 /// Digits of a password that ACL GENPASS makes: 4096 bits, as in Redis. Beyond: an error.
 pub const PASSWORD_DIGITS_MAX: usize = 1024;
 
+/// Bytes that wait to be sent to a client who monitors, when `client-output-buffer-limit normal` sets no limit. Beyond: closed.
+pub const MONITOR_OUTPUT_BYTES_MAX: u64 = 256 << 20;
+
 /// Entries of ACL LOG that are looked through for an equal one (as in Redis). Beyond: a new entry.
 pub const DENIAL_SEARCH_ENTRIES_MAX: usize = 10;
