@@ -239,8 +239,11 @@ fn dumps(folder: &Path) -> Vec<u64> {
     (1..).map_while(figure).collect()
 }
 
+/// Names with instructions per command.
+type Figures = Vec<(&'static str, u64)>;
+
 /// Instructions: the yardstick's, and of one command of each workload. None, with the reason, where valgrind cannot run.
-fn measure() -> Result<(u64, Vec<(&'static str, u64)>), String> {
+fn measure() -> Result<(u64, Figures), String> {
     let folder = PathBuf::from(format!("{}/instructions-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let output = Command::new("valgrind")
