@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 40] = [
+const UNITS: [&str; 41] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -25,6 +25,7 @@ const UNITS: [&str; 40] = [
     "unit/keyspace",
     "unit/expire",
     "unit/scan",
+    "unit/scripting",
     "unit/protocol",
     "unit/querybuf",
     "unit/quit",

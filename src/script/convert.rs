@@ -133,6 +133,18 @@ impl<'a> ReplyReader<'a> {
     }
 }
 
+/// The error that a script returned, if its first value is one, and whether it was counted already.
+pub(super) fn returned_error(stack: &mut Stack) -> Option<(Vec<u8>, bool)> {
+    let top = stack.top();
+    if top == 0 || stack.push_field(1, c"err") != Kind::String {
+        stack.shorten(top);
+        return None;
+    }
+    let line = text::error_line(stack.bytes(-1).unwrap_or_default()).to_vec();
+    let counted = stack.push_field(1, c"ignore_error_stats_update") == Kind::Boolean && stack.is_true(-1);
+    Some((line, counted))
+}
+
 /// Writes the first value on the stack, which a script returned. `protocol` is the script's own (`redis.setresp`): it
 /// decides how booleans are meant. Tables are read without metamethods, so nothing of the script runs.
 pub(super) fn write_result(stack: &mut Stack, protocol: Protocol, reply: &mut Reply) {

@@ -312,7 +312,12 @@ impl Engine {
                 Ended::Failed([b"ERR ", why.as_bytes(), &place[..]].concat(), false)
             }
             (Outcome::Finished, None) => {
-                convert::write_result(&mut self.machine.stack(), self.shared.protocol.get(), reply);
+                let mut stack = self.machine.stack();
+                // An error that is returned is an error of the script, for the statistics too.
+                if let Some((text, counted)) = convert::returned_error(&mut stack) {
+                    return Ended::Failed(text, counted);
+                }
+                convert::write_result(&mut stack, self.shared.protocol.get(), reply);
                 Ended::Done
             }
             (Outcome::Failed, None) => self.failure(name),
