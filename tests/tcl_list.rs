@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 41] = [
+const UNITS: [&str; 44] = [
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -44,6 +44,9 @@ const UNITS: [&str; 41] = [
     "integration/convert-ziplist-hash-on-load",
     "integration/convert-ziplist-zset-on-load",
     "integration/rdb",
+    "integration/aof",
+    "integration/logging",
+    "unit/aofrw",
     "integration/shutdown",
     "unit/shutdown",
     "unit/multi",

@@ -132,10 +132,11 @@ impl Core {
         let path = options.path.clone();
         let orders = log.clone();
         let is_snapshot = self.config.get_bool(crate::param!("aof-use-rdb-preamble"));
+        let stamp_s = facts.stamps.load(Ordering::Relaxed).then_some(now_ms as u64 / 1000);
         let on_end = move |end: &SnapshotEnd| {
             let mut is_made = matches!(end, SnapshotEnd::Saved);
             if is_made && !is_snapshot {
-                let made = replace_by_commands(&path);
+                let made = replace_by_commands(&path, stamp_s);
                 is_made = made.is_ok();
                 made.unwrap_or_else(|error| tracing::warn!("Can't write the base of the log as commands: {error}"));
             }

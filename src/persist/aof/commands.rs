@@ -19,9 +19,10 @@ use crate::stdx::limits::COMMAND_FILE_BUFFER_BYTES;
 use crate::stdx::number::{INTEGER_TEXT_BYTES_MAX, format_i64, format_u64};
 
 /// A snapshot's file becomes one of the commands that make what it holds, and is on the disk.
-pub fn replace_by_commands(path: &Path) -> io::Result<()> {
+/// `stamp_s`: an annotation of this time stands first.
+pub fn replace_by_commands(path: &Path, stamp_s: Option<u64>) -> io::Result<()> {
     let commands = path.with_extension("commands");
-    let result = write_commands(path, &commands).and_then(|()| fs::rename(&commands, path));
+    let result = write_commands(path, &commands, stamp_s).and_then(|()| fs::rename(&commands, path));
     if result.is_err() {
         // Nothing refers to it.
         let _ = fs::remove_file(&commands);
@@ -29,10 +30,13 @@ pub fn replace_by_commands(path: &Path) -> io::Result<()> {
     result
 }
 
-fn write_commands(snapshot: &Path, commands: &Path) -> io::Result<()> {
+fn write_commands(snapshot: &Path, commands: &Path, stamp_s: Option<u64>) -> io::Result<()> {
     let input = BufReader::new(File::open(snapshot)?);
     let file = File::create(commands)?;
     let mut output = BufWriter::with_capacity(COMMAND_FILE_BUFFER_BYTES, &file);
+    if let Some(stamp_s) = stamp_s {
+        write!(output, "#TS:{stamp_s}\r\n")?;
+    }
     translate(input, &mut output).map_err(|failure| match failure {
         LoadFailure::Io(error) => error,
         other => io::Error::other(other.to_string()),
