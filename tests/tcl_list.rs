@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The units that this version is meant to stand.
-const UNITS: [&str; 44] = [
+const UNITS: &[&str] = &[
     "unit/type/string",
     "unit/type/incr",
     "unit/type/list",
@@ -52,6 +52,7 @@ const UNITS: [&str; 44] = [
     "unit/multi",
     "unit/functions",
     "unit/maxmemory",
+    "unit/slowlog",
     "unit/acl",
     "unit/acl-v2",
     "unit/auth",

@@ -8,7 +8,7 @@ use super::args::Args;
 use super::connection::{BAD_NAME, is_printable_word, set_name};
 use super::context::SessionContext;
 use super::error::CommandError;
-use super::help::reply_help;
+use super::help::{bad_subcommand, reply_help};
 use super::request::{ClientFilter, ControlRequest};
 use super::spec::{Categories, Command, Flags, Run};
 
@@ -390,7 +390,7 @@ fn unblock(context: &mut SessionContext<'_>) -> Result<ControlRequest, CommandEr
         4 if args.is(3, b"timeout") => false,
         4 if args.is(3, b"error") => true,
         4 => return Err(CommandError::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
-        _ => return Err(unknown_subcommand(&args)),
+        _ => return Err(bad_subcommand(args, "CLIENT")),
     };
     Ok(ControlRequest::ClientUnblock { id: args.integer(2)? as u64, error })
 }
@@ -402,7 +402,7 @@ fn pause(context: &mut SessionContext<'_>) -> Result<ControlRequest, CommandErro
         4 if args.is(3, b"write") => true,
         4 if args.is(3, b"all") => false,
         4 => return Err(CommandError::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
-        _ => return Err(unknown_subcommand(&args)),
+        _ => return Err(bad_subcommand(args, "CLIENT")),
     };
     let timeout_ms = number::parse_i64(args.get(2))
         .ok_or(CommandError::Text("ERR timeout is not an integer or out of range"))?;
@@ -413,12 +413,6 @@ fn pause(context: &mut SessionContext<'_>) -> Result<ControlRequest, CommandErro
         .checked_add(context.now_ms)
         .ok_or(CommandError::Text("ERR timeout is out of range"))?;
     Ok(ControlRequest::ClientPause { until_ms, writes_only })
-}
-
-/// What Redis says of a subcommand with too many arguments.
-fn unknown_subcommand(args: &Args<'_>) -> CommandError {
-    let reason = "ERR unknown subcommand or wrong number of arguments for '";
-    CommandError::quoting(reason, args.get(1), "'. Try CLIENT HELP.")
 }
 
 fn unpause(_: &mut SessionContext<'_>) -> Result<ControlRequest, CommandError> {

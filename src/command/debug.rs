@@ -19,11 +19,10 @@ use crate::stdx::number;
 use crate::stdx::random::Random;
 use crate::value::list::List;
 
-use super::args::Args;
 use super::context::{Context, SessionContext};
 use super::debug_digest::{Digest, mix_value, whole};
 use super::error::CommandError;
-use super::help::reply_help;
+use super::help::{bad_subcommand, reply_help};
 use super::request::ControlRequest;
 use super::spec::{Command, Flags, KeyedHandler, Run};
 
@@ -99,13 +98,8 @@ fn debug(context: &mut Context<'_>) -> Result<(), CommandError> {
         .find(|(name, least, most, _)| args.is(1, name.as_bytes()) && (*least..=*most).contains(&args.len()));
     match found {
         Some((_, _, _, handler)) => handler(context),
-        None => Err(unknown_subcommand(&args)),
+        None => Err(bad_subcommand(args, "DEBUG")),
     }
-}
-
-fn unknown_subcommand(args: &Args<'_>) -> CommandError {
-    let reason = "ERR unknown subcommand or wrong number of arguments for '";
-    CommandError::quoting(reason, args.get(1), "'. Try DEBUG HELP.")
 }
 
 /// The switch at argument 2: a number other than 0 is on, anything that is no number is off.
@@ -387,7 +381,7 @@ fn replybuffer(context: &mut Context<'_>) -> Result<(), CommandError> {
             args.integer(3)?;
         }
     } else if !args.is(2, b"resizing") {
-        return Err(unknown_subcommand(&args));
+        return Err(bad_subcommand(args, "DEBUG"));
     }
     accept(context)
 }

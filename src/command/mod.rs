@@ -25,6 +25,8 @@ pub mod introspect;
 pub mod key;
 pub mod keys;
 pub mod latency;
+pub mod redact;
+pub mod slowlog;
 pub mod list;
 pub mod load_limits;
 pub mod memory;

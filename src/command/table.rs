@@ -38,6 +38,7 @@ const FAMILIES: &[&[Command]] = &[
     super::key::rename::COMMANDS,
     super::key::scan::COMMANDS,
     super::latency::COMMANDS,
+    super::slowlog::COMMANDS,
     super::list::blocking::COMMANDS,
     super::list::edit::COMMANDS,
     super::list::pop::COMMANDS,

@@ -200,6 +200,7 @@ impl Core {
                 write(&blocked, session.reply());
             }
             session.stall = Stall::None;
+            self.note_spent(&session, blocked.row, wait::args_of(&blocked.waiter), blocked.spent_ns);
             self.stats().blocked.subtract(1);
             self.wake(key);
         }

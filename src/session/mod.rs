@@ -23,5 +23,6 @@ pub mod run;
 mod sample;
 pub mod script;
 mod subscribe;
+mod slow;
 pub mod state;
 pub mod transaction;

@@ -172,6 +172,9 @@ impl Core {
         self.count_one(session, row);
         let spent_ns = self.clock.monotonic_ns() - started_ns;
         self.spent_alone(row, spent_ns);
+        if session.blocked.is_none() {
+            self.note_spent(session, row, args, spent_ns);
+        }
         if let Some(blocked) = &mut session.blocked {
             blocked.spent_ns = spent_ns;
         }
@@ -420,7 +423,12 @@ impl Core {
             }
             self.gate_by_chunks(&mut session, scattering.returned.iter().map(|batch| (batch.shard, batch.chunks)));
             self.stats().per_command[scattering.row.id].calls.add(1);
-            self.spent_alone(scattering.row, scattering.returned.iter().map(|batch| batch.spent_ns).sum());
+            let spent_ns = scattering.returned.iter().map(|batch| batch.spent_ns).sum();
+            self.spent_alone(scattering.row, spent_ns);
+            if let Some(requests) = &session.requests {
+                let args = args_of(&session.buffer, requests, session.next);
+                self.note_spent(&session, scattering.row, args, spent_ns);
+            }
             session.next += 1;
             session.stall = Stall::None;
             self.put_session(session);

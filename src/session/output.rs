@@ -27,6 +27,10 @@ impl Core {
             session.killed = true;
         }
         self.gate_by_chunks(&mut session, std::iter::once((batch.shard, batch.chunks)));
+        for &(index, spent_ns) in &batch.slow {
+            let index = index as usize;
+            self.note_spent(&session, batch.command(index).row, batch.args(index), spent_ns);
+        }
         self.tickets[ticket as usize].batch = Some(batch);
         session.batches_out -= 1;
         if session.batches_out == 0 {

@@ -167,8 +167,12 @@ impl Core {
             let args = args_of(buffer, requests, planned.index);
             session.client.last_command = planned.row.full_name;
             if let Run::Script(call) = planned.row.command.run {
+                let before_ns = self.clock.monotonic_ns();
                 match self.run_script(session, planned.row, call, args, 1 << planned.shard, now_ms, true) {
-                    Ran::Done => continue,
+                    Ran::Done => {
+                        self.note_spent(session, planned.row, args, self.clock.monotonic_ns() - before_ns);
+                        continue;
+                    }
                     Ran::Missing(shards) => {
                         session.needs |= shards;
                         counted = index;
@@ -181,7 +185,11 @@ impl Core {
                 done = index;
                 break;
             }
-            if planned.direct {
+            if planned.direct && self.is_timed(planned.row) {
+                let before_ns = self.clock.monotonic_ns();
+                self.run_direct(session, planned.row, args, Some((planned.shard, planned.hash)), now_ms);
+                self.note_spent(session, planned.row, args, self.clock.monotonic_ns() - before_ns);
+            } else if planned.direct {
                 self.run_direct(session, planned.row, args, Some((planned.shard, planned.hash)), now_ms);
             } else {
                 self.add_to_batch(session, planned, args);
@@ -420,9 +428,9 @@ impl Core {
             _ => unreachable!("routed by its row"),
         };
         let denied = context.denied.take();
-        let stats = &self.server.cores[self.id];
-        stats.per_command[row.id].calls.add(1);
-        self.spent_alone(row, self.clock.monotonic_ns() - started_ns);
+        self.stats().per_command[row.id].calls.add(1);
+        let spent_ns = self.clock.monotonic_ns() - started_ns;
+        self.spent_alone(row, spent_ns);
         // These end CLIENT REPLY OFF and are the first to be answered again.
         if discard && matches!(row.full_name, "client|reply" | "reset") && result.is_ok() {
             discard = session.client.reply_mode == ReplyMode::Off;
@@ -431,8 +439,8 @@ impl Core {
         session.saw_data |= result.is_ok() && record::besides(row, &mut self.exchange.boxes, args);
         let request = result.unwrap_or_else(|error| {
             reply.truncate(start);
-            call::write_error(&mut reply, &error, stats);
-            stats.per_command[row.id].failed.add(1);
+            call::write_error(&mut reply, &error, self.stats());
+            self.stats().per_command[row.id].failed.add(1);
             None
         });
         if discard {
@@ -454,5 +462,7 @@ impl Core {
         if let Some(request) = request {
             self.control(session, row, request, discard, now_ms);
         }
+        // What CONFIG SET has set counts for itself.
+        self.note_spent(session, row, args, spent_ns);
     }
 }

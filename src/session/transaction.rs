@@ -170,7 +170,9 @@ impl Core {
         match self.shards_of_step(session, step, args) {
             Ok(0) if step != Step::Exec || !session.transaction_has_script() => {
                 self.count_one(session, row);
+                let before_ns = self.clock.monotonic_ns();
                 self.run_step(session, row, step, args, now_ms);
+                self.note_spent(session, row, args, self.clock.monotonic_ns() - before_ns);
                 session.next += 1;
             }
             Ok(shards) => self.run_over_shards(session, row, args, shards, now_ms),
@@ -320,11 +322,13 @@ impl Core {
             self.tentative = Some(Vec::new());
         }
         for index in 0..transaction.queue.len() {
+            let before_ns = self.clock.monotonic_ns();
             if let Ran::Missing(shards) = self.run_queued(session, &transaction.queue, index, now_ms, discard) {
                 session.transaction = Some(transaction);
                 self.take_back_transaction(session, start, now_ms);
                 return Ran::Missing(shards);
             }
+            self.note_queued(session, &transaction.queue, index, self.clock.monotonic_ns() - before_ns);
         }
         self.tentative = None;
         self.spent_queued(&transaction.queue, self.clock.monotonic_ns() - started_ns);
@@ -418,6 +422,14 @@ impl Core {
             session.killed = true;
         }
         Ran::Done
+    }
+
+    /// For the slow log; handlers on the session write themselves down.
+    fn note_queued(&self, session: &Session, queue: &Batch, index: usize, spent_ns: u64) {
+        let row = queue.command(index).row;
+        if !matches!(row.command.run, Run::Session(_) | Run::Control(_)) {
+            self.note_spent(session, row, queue.args(index), spent_ns);
+        }
     }
 
     /// The commands of a transaction share its time evenly, as those of a window do.

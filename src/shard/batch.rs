@@ -78,6 +78,8 @@ pub struct Batch {
     pub sum: i64,
     /// Nanoseconds that a scattered command's items took here.
     pub spent_ns: u64,
+    /// Commands that took long here (`slowlog-log-slower-than`): which, and nanoseconds.
+    pub slow: Vec<(u32, u64)>,
     /// The next command to run (a batch that met a held key goes on here).
     pub next: usize,
     commands: Vec<BatchCommand>,
@@ -103,6 +105,7 @@ impl Batch {
             reply: Reply::new(Protocol::Resp2),
             sum: 0,
             spent_ns: 0,
+            slow: Vec::new(),
             next: 0,
             commands: Vec::new(),
             buffer: Vec::new(),
@@ -119,6 +122,7 @@ impl Batch {
         (self.joint, self.chunks) = (None, 0);
         self.sum = 0;
         self.spent_ns = 0;
+        self.slow.clear();
         self.next = 0;
         self.reply.clear();
         self.commands.clear();

@@ -9,7 +9,7 @@ use crate::command::args::Args;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::scatter;
-use crate::command::spec::Run;
+use crate::command::spec::{Flags, Run};
 use crate::command::table::Row;
 use crate::stats::core::CoreStats;
 
@@ -62,6 +62,14 @@ pub fn run_counted(row: &'static Row, context: &mut Context<'_>, stats: &CoreSta
         counters.failed.add(1);
     }
     Ok(())
+}
+
+/// Whether a command among others is timed by itself, for the slow log (`slowlog-log-slower-than`, here in microseconds):
+/// one that may take long by its nature (no `fast` flag), and all when that is so low that it is asked for.
+#[inline]
+pub fn is_timed(threshold_us: i64, row: &Row) -> bool {
+    const EACH_BELOW_US: i64 = 1_000;
+    threshold_us >= 0 && (threshold_us < EACH_BELOW_US || !row.flags.has(Flags::FAST))
 }
 
 /// Writes an error reply and counts it.

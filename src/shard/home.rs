@@ -311,15 +311,24 @@ impl Exchange {
                 // With what was borrowed for it so far: a chain of moves tells of its next box only when the last is there.
                 return Some(BatchEnd::Needs(missing | self.in_hand()));
             }
+            let threshold_us = runner.config.get_i64(crate::param!("slowlog-log-slower-than"));
+            let is_timed = call::is_timed(threshold_us, command.row);
             let keyspaces = Keyspaces::new(&mut self.boxes, &self.hasher, Some(self.core));
             let first_key = Some((command.row.first_key, command.hash));
             let mut context = runner.context(command, batch.command_and_reply(index), keyspaces, first_key);
+            let before_ns = if is_timed { runner.monotonic_ns() } else { 0 };
             if call::call(command.row, &mut context, runner.stats).is_err() {
                 batch.outcome = Outcome::Panicked;
                 return Some(BatchEnd::Done);
             }
             batch.end_reply();
             batch.next += 1;
+            if is_timed {
+                let spent_ns = runner.monotonic_ns() - before_ns;
+                if spent_ns / 1_000 >= threshold_us as u64 {
+                    batch.slow.push((index as u32, spent_ns));
+                }
+            }
         }
         None
     }

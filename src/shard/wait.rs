@@ -163,7 +163,8 @@ pub fn blocked_by_holds(keyspace: &Keyspace, hasher: &KeyHasher, key: &[u8]) -> 
     })
 }
 
-fn args_of(waiter: &Waiter) -> Args<'_> {
+/// The arguments of a client's command.
+pub fn args_of(waiter: &Waiter) -> Args<'_> {
     Args::new(&waiter.args.buffer, &waiter.args.ranges, &waiter.args.bigs)
 }
 

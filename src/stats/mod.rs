@@ -8,3 +8,4 @@ pub mod persistence;
 pub mod pubsub;
 pub mod scripts;
 pub mod server;
+pub mod slow_log;

@@ -8,6 +8,7 @@ use super::log::LogFacts;
 use super::pubsub::PubsubFacts;
 use super::scripts::ScriptFacts;
 use super::persistence::SaveFacts;
+use super::slow_log::SlowLog;
 
 /// The version of Redis whose semantics we follow; clients look at it to decide what they may use.
 pub const REDIS_VERSION: &str = "7.4.1";
@@ -81,6 +82,8 @@ pub struct ServerFacts {
     pub active_expire: AtomicBool,
     /// `maxmemory-policy` is one of the LFU policies: keys count their uses.
     pub lfu_policy: AtomicBool,
+    /// What took long (SLOWLOG).
+    pub slow_log: SlowLog,
     /// Since when more memory is used than allowed, Unix time in milliseconds; 0 when that is not so.
     pub over_memory_since_ms: AtomicI64,
     /// How long that was so before, milliseconds.
@@ -145,6 +148,7 @@ impl ServerFacts {
             paused_writes_only: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
             lfu_policy: AtomicBool::new(false),
+            slow_log: SlowLog::default(),
             over_memory_since_ms: AtomicI64::new(0),
             over_memory_ms: AtomicI64::new(0),
             stopping: AtomicBool::new(false),

@@ -93,7 +93,7 @@ const UNSAFE_FILES: &[&str] = &[
 /// scripts and libraries are shared as sources, which a core reads when it meets one for the first time;
 /// channels are looked up by PUBLISH and SUBSCRIBE, for some instructions under one of many locks;
 /// users are changed by ACL commands and looked up by AUTH, each core follows once after a change.
-const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs", "src/script/shared.rs", "src/stats/scripts.rs", "src/pubsub/registry.rs", "src/acl/users.rs"];
+const LOCK_FILES: &[&str] = &["src/server/", "src/config/shared.rs", "src/stats/core.rs", "src/stats/slow_log.rs", "src/script/shared.rs", "src/stats/scripts.rs", "src/pubsub/registry.rs", "src/acl/users.rs"];
 
 /// All bans, each with its replacement.
 pub const BANS: &[Ban] = &[

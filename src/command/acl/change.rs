@@ -12,7 +12,7 @@ use crate::stdx::limits::PASSWORD_DIGITS_MAX;
 
 use super::load::{load_file, new_users_hear_all};
 use super::rules::{apply, has_blanks, join_selectors};
-use super::too_many;
+use crate::command::help::bad_subcommand;
 
 /// Bits of a password when nobody says how many.
 const PASSWORD_BITS: i64 = 256;
@@ -82,7 +82,7 @@ pub(super) fn genpass(context: &mut SessionContext<'_>) -> Result<(), CommandErr
     let bits = match context.args.len() {
         2 => PASSWORD_BITS,
         3 => context.args.integer(2)?,
-        _ => return Err(too_many(context)),
+        _ => return Err(bad_subcommand(context.args, "ACL")),
     };
     let digits = bits.saturating_add(BITS_PER_DIGIT - 1) / BITS_PER_DIGIT;
     if bits <= 0 || digits as usize > PASSWORD_DIGITS_MAX {

@@ -158,12 +158,6 @@ const SUBCOMMANDS: &[Command] = &[
     },
 ];
 
-/// Redis' words for subcommands with too many arguments, which their arity lets through.
-fn too_many(context: &SessionContext<'_>) -> CommandError {
-    let reason = "ERR unknown subcommand or wrong number of arguments for '";
-    CommandError::quoting(reason, context.args.get(1), "'. Try ACL HELP.")
-}
-
 fn help(context: &mut SessionContext<'_>) -> Result<(), CommandError> {
     reply_help(
         context.reply,

@@ -9,7 +9,7 @@ use crate::command::table::TABLE;
 use crate::resp::reply::Reply;
 
 use super::check::check;
-use super::too_many;
+use crate::command::help::bad_subcommand;
 
 /// Entries that ACL LOG returns when nobody says how many.
 const LOG_ENTRIES: i64 = 10;
@@ -32,7 +32,7 @@ pub(super) fn cat(context: &mut SessionContext<'_>) -> Result<(), CommandError> 
             context.reply.array(rows().count());
             rows().for_each(|row| context.reply.bulk(row.full_name.as_bytes()));
         }
-        _ => return Err(too_many(context)),
+        _ => return Err(bad_subcommand(context.args, "ACL")),
     }
     Ok(())
 }
@@ -124,7 +124,7 @@ pub(super) fn log(context: &mut SessionContext<'_>) -> Result<(), CommandError> 
             return Ok(());
         }
         3 => args.integer(2)?,
-        _ => return Err(too_many(context)),
+        _ => return Err(bad_subcommand(context.args, "ACL")),
     };
     let entries = context.users.log_entries(usize::try_from(count).unwrap_or(0));
     context.reply.array(entries.len());

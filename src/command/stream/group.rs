@@ -10,7 +10,8 @@ use crate::value::stream::group::Group;
 use crate::value::stream::id::until_nul;
 use crate::value::stream::{Stream, StreamId};
 
-use super::{INVALID_ID, STREAM, bad_subcommand, no_group};
+use crate::command::help::bad_subcommand;
+use super::{INVALID_ID, STREAM, no_group};
 
 const INSERT: &[KeySpec] = &[key_at(2, &["RW", "insert"])];
 const UPDATE: &[KeySpec] = &[key_at(2, &["RW", "update"])];

@@ -10,7 +10,8 @@ use crate::value::stream::group::{Consumer, Group};
 use crate::value::stream::log::Log;
 use crate::value::stream::{Entry, Stream, StreamId};
 
-use super::{STREAM, bad_subcommand, no_group, reply_entries, reply_entry, reply_id};
+use crate::command::help::bad_subcommand;
+use super::{STREAM, no_group, reply_entries, reply_entry, reply_id};
 
 const KEY: &[KeySpec] = &[key_at(2, &["RO", "access"])];
 

@@ -75,15 +75,6 @@ fn no_group(key: &[u8], group: &[u8]) -> CommandError {
     naming([b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"])
 }
 
-/// What Redis says of a subcommand with options it does not have.
-fn bad_subcommand(args: Args<'_>, container: &str) -> CommandError {
-    const SHOWN_BYTES_MAX: usize = 128;
-    let shown = args.get(1);
-    let after = ["'. Try ", container, " HELP."].concat();
-    let before = "ERR unknown subcommand or wrong number of arguments for '";
-    CommandError::quoting(before, &shown[..shown.len().min(SHOWN_BYTES_MAX)], &after)
-}
-
 /// Replies with an ID.
 fn reply_id(reply: &mut Reply, id: StreamId) {
     reply.bulk(id.format(&mut [0; ID_TEXT_BYTES_MAX]));
