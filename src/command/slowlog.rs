@@ -26,7 +26,7 @@ const SUBCOMMANDS: &[Command] = &[
         since: "2.2.12",
         summary: "Returns the newest slow commands.",
         complexity: "O(N), N commands that are returned",
-        syntax: "[count]",
+        syntax: "[count:integer]",
         history: &[("4.0.0", "Added client IP address, port and name to the reply.")],
         tips: &["request_policy:all_nodes", "nondeterministic_output"],
         ..Command::BASE
