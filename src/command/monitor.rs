@@ -9,6 +9,7 @@ use crate::stdx::quote::quote_into;
 use super::args::Args;
 use super::context::SessionContext;
 use super::error::CommandError;
+use super::redact::is_secret;
 use super::request::ControlRequest;
 use super::spec::{Command, Flags, Run};
 use super::table::Row;
@@ -65,25 +66,6 @@ pub fn write_line(out: &mut String, now_us: i64, database: u32, origin: Origin<'
         }
     }
     out.push_str("\r\n");
-}
-
-/// The argument is a user's name or password.
-fn is_secret(row: &Row, args: Args<'_>, at: usize) -> bool {
-    match row.full_name {
-        "auth" => at > 0,
-        "hello" => {
-            let mut option = 2;
-            while option < at {
-                let step = if args.is(option, b"auth") { 3 } else { 2 };
-                if step == 3 && at < option + step {
-                    return true;
-                }
-                option += step;
-            }
-            false
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which arguments of a command are secrets, or names of those who have them: shown to nobody (SLOWLOG).
+//! Which arguments of a command are secrets, or names of those who have them: shown to nobody (SLOWLOG, MONITOR).
 
 use crate::config::{self, PARAMETERS};
 
