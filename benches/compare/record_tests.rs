@@ -101,7 +101,7 @@ fn raw_figures_of_every_round() {
 fn pictures_only_of_what_was_measured() {
     let mut report = report();
     let suffixes = |report: &Report| report.pictures().iter().map(|(suffix, _)| *suffix).collect::<Vec<_>>().join(" ");
-    assert_eq!(suffixes(&report), "cpu throughput latency");
+    assert_eq!(suffixes(&report), "cpu throughput latency timeline");
     report.throughput.clear();
     report.latency.clear();
     assert_eq!(suffixes(&report), "");
