@@ -519,7 +519,12 @@ impl Listpack {
 
     /// Puts another element in the place of the one at `at`, where the new one stands then.
     pub fn replace(&mut self, at: usize, element: Element<'_>) {
-        self.splice(at, self.end_of(at), &[element], 0);
+        let to = self.end_of(at);
+        if element.packed_bytes() == to - at {
+            element.write(&mut self.bytes[at..to]);
+        } else {
+            self.splice(at, to, &[element], 0);
+        }
     }
 
     /// Removes an element; `at` is the position of what followed it then (or `end()`).

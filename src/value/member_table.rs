@@ -261,7 +261,7 @@ impl MemberTable {
     /// a table so small that it is in the cache anyhow.
     #[inline]
     pub fn prefetch_bucket(&self, member: &[u8]) -> Option<u64> {
-        if self.len() < PREFETCHED_LEN_MIN {
+        if !self.is_worth_prefetching() {
             return None;
         }
         let hash = member_hash::hash(member);
@@ -277,6 +277,28 @@ impl MemberTable {
         {
             prefetch_line(at.as_ptr().wrapping_add(LINE_BYTES));
         }
+    }
+
+    /// Asks for the cache line of a member that will be removed by its place. Like the next one, for tables so large that it
+    /// is worth while.
+    #[inline]
+    pub fn prefetch_pointer(&self, pointer: MemberPointer) {
+        prefetch_line(pointer.0.as_ptr());
+    }
+
+    /// Asks for what `remove_at` will look at besides the member itself, some time after `prefetch_pointer`.
+    ///
+    /// # Safety
+    /// The member is in this table.
+    #[inline]
+    pub unsafe fn prefetch_removal(&self, pointer: MemberPointer) {
+        self.table.prefetch_removal(rehash(pointer.0));
+    }
+
+    /// Whether there are so many members that it is worth while to ask for cache lines ahead.
+    #[inline]
+    pub fn is_worth_prefetching(&self) -> bool {
+        self.len() >= PREFETCHED_LEN_MIN
     }
 
     /// Whether this is a member.

@@ -503,6 +503,12 @@ impl SegmentWord {
         unsafe { Box::from_raw(self.pointer()) }
     }
 
+    /// The address of the segment's header, for a prefetch: reads no memory.
+    #[inline]
+    pub(super) fn header_address(self) -> *const u8 {
+        self.pointer().cast_const().cast()
+    }
+
     /// The address of the tag's home bucket, for a prefetch: reads no memory.
     #[inline]
     pub(super) fn home_address(self, tag: u16) -> *const u8 {

@@ -135,6 +135,9 @@ fn pop(context: &mut Context<'_>, index: usize, end: End, count: usize, shape: S
     let name = context.args.get(index);
     let (mut key, reply) = context.open(index);
     let Some(set) = key.collection::<SortedSet>()? else { return Ok(false) };
+    if count == 1 {
+        set.prefetch_pops(end == End::Highest);
+    }
     let (len, count) = (set.len(), count.min(set.len()));
     let ranks = match end {
         End::Lowest => 0..count,

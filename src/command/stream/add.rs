@@ -264,6 +264,9 @@ fn xadd(context: &mut Context<'_>) -> Result<(), CommandError> {
 
 /// The log is told the ID, and how many entries are left.
 fn record_add(key: &mut KeyWrite<'_>, args: Args<'_>, (first, id): (usize, StreamId), len: Option<u64>) {
+    if !key.is_recorded() {
+        return;
+    }
     let (mut id_text, mut count) = ([0; ID_TEXT_BYTES_MAX], [0; INTEGER_TEXT_BYTES_MAX]);
     let trim = [&b"MAXLEN"[..], b"=", number::format_u64(&mut count, len.unwrap_or(0))];
     let trim = if len.is_some() { &trim[..] } else { &[] };

@@ -19,6 +19,11 @@ const INNER_CHILDREN_MAX: usize = 42;
 /// Items whose places in the tree one slice of freeing takes away; they hold no allocation of their own.
 const ITEMS_PER_SLICE: usize = 64 * LEAF_ITEMS_MAX;
 
+/// How many members before it is popped a member is asked for, and, when it has come, what else its removal looks at.
+/// No leaf at an end is shorter for long.
+const MEMBERS_AHEAD: usize = 12;
+const REMOVALS_AHEAD: usize = 6;
+
 type Order = Tree<MemberPointer, LEAF_ITEMS_MAX, INNER_CHILDREN_MAX>;
 
 /// See the file's head.
@@ -149,6 +154,22 @@ impl Large {
             // brought its nodes up to date.
             unsafe { table.remove_at(pointer) }
         });
+    }
+
+    /// Asks the memory for what some pops ahead will look at: whoever pops one member mostly pops more.
+    #[inline]
+    pub(super) fn prefetch_pops(&self, highest: bool) {
+        if !self.table.is_worth_prefetching() {
+            return;
+        }
+        let [member, removal] = self.order.near_end([MEMBERS_AHEAD, REMOVALS_AHEAD], highest);
+        if let Some((_, pointer)) = member {
+            self.table.prefetch_pointer(pointer);
+        }
+        if let Some((_, pointer)) = removal {
+            // SAFETY: the invariant.
+            unsafe { self.table.prefetch_removal(pointer) };
+        }
     }
 
     /// One step of a walk over all members, as `MemberTable::scan`.

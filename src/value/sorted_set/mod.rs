@@ -339,6 +339,14 @@ impl SortedSet {
         }
     }
 
+    /// Asks the memory for what further pops at one end will look at.
+    #[inline]
+    pub fn prefetch_pops(&self, highest: bool) {
+        if let Form::Large(large) = &self.form {
+            large.prefetch_pops(highest);
+        }
+    }
+
     /// One step of a walk that began with cursor 0: shows some members, and returns the cursor for the next step, 0 when
     /// this was the last. A small set is shown whole.
     pub fn scan(&self, cursor: u64, mut see: impl FnMut(Element<'_>, f64)) -> u64 {

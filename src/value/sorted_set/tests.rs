@@ -257,3 +257,26 @@ fn large_sets_are_compact() {
         assert!(each < 75, "{each} bytes for each of {count}");
     }
 }
+
+#[test]
+fn pops_that_ask_ahead_take_the_same_members() {
+    let mut random = Random::new(11);
+    let mut set = SortedSet::new(5000, 8, NEVER_PACKED);
+    for number in 0..5000 {
+        set.insert(format!("member:{number}").as_bytes(), random.below(700) as f64, NEVER_PACKED);
+    }
+    let mut model = contents(set.iter());
+    while set.len() > 1000 {
+        let highest = random.below(2) == 0;
+        set.prefetch_pops(highest);
+        let rank = if highest { set.len() - 1 } else { 0 };
+        set.remove_ranks(rank..rank + 1);
+        model.remove(rank);
+        if set.len().is_multiple_of(500) {
+            assert_eq!(contents(set.iter()), model);
+        }
+    }
+    set.prefetch_pops(true);
+    SortedSet::new(1, 1, USUAL).prefetch_pops(false);
+    check(&set, &model, &mut random);
+}

@@ -181,6 +181,20 @@ impl<P: Copy, const LEAF: usize, const INNER: usize> Tree<P, LEAF, INNER> {
         Some(items[at])
     }
 
+    /// The items that stand so many places from the first one, or from the last one when `reverse`; where the leaf at that
+    /// end is shorter, none.
+    #[inline]
+    pub(super) fn near_end<const N: usize>(&self, distances: [usize; N], reverse: bool) -> [Option<(f64, P)>; N] {
+        if self.len == 0 {
+            return [None; N];
+        }
+        let (items, at) = self.leaf(if reverse { self.len - 1 } else { 0 });
+        distances.map(|distance| {
+            let at = if reverse { at.checked_sub(distance) } else { Some(distance) };
+            items.get(at?).copied()
+        })
+    }
+
     /// The items of these ranks, from the last to the first when `reverse`. Ranks beyond the end are left out.
     pub(super) fn range(&self, ranks: Range<usize>, reverse: bool) -> Items<'_, P, LEAF, INNER> {
         let end = ranks.end.min(self.len);
@@ -334,21 +348,24 @@ impl<P: Copy, const LEAF: usize, const INNER: usize> Tree<P, LEAF, INNER> {
         if child.node.width() >= min || children.len() == 1 {
             return;
         }
-        let left = index.saturating_sub(1);
-        let mut right = children.remove(left + 1);
-        let whole = children[left].node.width() + right.node.width();
+        let at = index.saturating_sub(1);
+        let [left, right] = &mut children[at..at + 2] else {
+            unreachable!("there are two, and one stands at the index")
+        };
+        let whole = left.node.width() + right.node.width();
         // Merged nodes have room, so that the next item does not split them again.
         let is_merged = whole <= max * 3 / 4;
         let middle = if is_merged { whole } else { whole / 2 };
-        match (&mut children[left].node, &mut right.node) {
+        match (&mut left.node, &mut right.node) {
             (Node::Leaf(left), Node::Leaf(right)) => move_over(left, right, middle, LEAF_STEP),
             (Node::Inner(left), Node::Inner(right)) => move_over(left, right, middle, 8),
             _ => unreachable!("all leaves have one depth"),
         }
-        children[left].refresh();
-        if !is_merged {
+        left.refresh();
+        if is_merged {
+            children.remove(at + 1);
+        } else {
             right.refresh();
-            children.insert(left + 1, right);
         }
     }
 }

@@ -91,6 +91,27 @@ fn ranges_go_both_ways() {
 }
 
 #[test]
+fn what_stands_near_an_end_is_in_its_leaf() {
+    let mut tree = Small::new();
+    assert_eq!(tree.near_end([0, 1], false), [None, None], "an empty tree");
+    for number in 0..100 {
+        tree.insert((f64::from(number), number), |_, _| true);
+    }
+    while tree.len() > 0 {
+        let len = tree.len();
+        for reverse in [false, true] {
+            let of_rank = |distance: usize| tree.get(if reverse { len - 1 - distance } else { distance });
+            let [first, second, far] = tree.near_end([0, 1, 1000], reverse);
+            assert_eq!(first, of_rank(0));
+            assert!(second.is_none() || second == of_rank(1), "{second:?} of {len}");
+            assert!(second.is_some() || len < 100, "the leaves are full at first");
+            assert_eq!(far, None);
+        }
+        tree.remove(0..1, |_, _| {});
+    }
+}
+
+#[test]
 fn scores_change_in_place() {
     let mut tree = Small::new();
     let mut model: Vec<(f64, u32)> = (0..50).map(|number| (f64::from(number), number)).collect();

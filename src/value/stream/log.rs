@@ -12,6 +12,13 @@ use crate::stdx::limits::STREAM_NODE_BYTES_MAX;
 use super::id::StreamId;
 use super::node::{self, Entry, Node};
 
+/// A stream of so many nodes takes the room of a new one at once, so that it is not moved as it grows. What is not used of
+/// it is then little beside the rest.
+const FILLED_NODES_MIN: usize = 8;
+
+/// So much room at most; nodes as the parameters' defaults make them are smaller.
+const ROOM_BYTES_MAX: usize = 8192;
+
 /// When an entry goes to a new node (`stream-node-max-bytes` and `stream-node-max-entries`; 0 sets no limit).
 #[derive(Clone, Copy, Debug)]
 pub struct NodeLimits {
@@ -149,7 +156,8 @@ impl Log {
                 let node = last.get_mut();
                 let bytes_before = node.memory_bytes();
                 let (live, deleted) = node.counts();
-                let is_full = node.bytes_len() + pairs_bytes >= bytes_max
+                let full_bytes = node.bytes_len();
+                let is_full = full_bytes + pairs_bytes >= bytes_max
                     || (limits.entries_max > 0 && live + deleted >= limits.entries_max);
                 if is_full {
                     node.shrink();
@@ -158,10 +166,12 @@ impl Log {
                 }
                 self.nodes_bytes = self.nodes_bytes + node.memory_bytes() - bytes_before;
                 if is_full {
-                    self.append_node(id, pairs);
+                    // A stream of several nodes fills the next one too, and likely with as much.
+                    let is_long = self.nodes.len() >= FILLED_NODES_MIN;
+                    self.append_node(id, pairs, if is_long { full_bytes.min(ROOM_BYTES_MAX) } else { 0 });
                 }
             }
-            None => self.append_node(id, pairs),
+            None => self.append_node(id, pairs, 0),
         }
         self.length += 1;
         self.entries_added = self.entries_added.wrapping_add(1);
@@ -171,8 +181,13 @@ impl Log {
         }
     }
 
-    fn append_node<'a>(&mut self, id: StreamId, pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone) {
-        let node = Node::of_first(pairs);
+    fn append_node<'a>(
+        &mut self,
+        id: StreamId,
+        pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        room_bytes: usize,
+    ) {
+        let node = Node::of_first(pairs, room_bytes);
         self.nodes_bytes += node.memory_bytes();
         self.nodes.insert(id, node);
     }

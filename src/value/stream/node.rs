@@ -17,6 +17,9 @@ use super::id::StreamId;
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 
+/// Bytes of a listpack without elements.
+const EMPTY_PACK_BYTES: usize = 7;
+
 /// Capacity a new node has for sure when a second entry comes, so that small streams do not reallocate with each.
 const FIRST_GROWTH_BYTES: usize = 128;
 
@@ -65,16 +68,18 @@ fn integer(element: Option<Element<'_>>) -> i64 {
 }
 
 impl Node {
-    /// A node for one entry, whose fields become the master fields.
-    pub fn of_first<'a>(pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Node {
+    /// A node for one entry, whose fields become the master fields; with room for at least so many bytes in all.
+    pub fn of_first<'a>(pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone, room_bytes: usize) -> Node {
         let count = pairs.len();
-        let mut pack = Listpack::new();
         let head = [Element::Integer(1), Element::Integer(0), Element::Integer(count as i64)];
         let master = pairs.clone().map(|(field, _)| Element::of(field));
         let entry = [Element::Integer(SAME_FIELDS), Element::Integer(0), Element::Integer(0)];
         let values = pairs.map(|(_, value)| Element::of(value));
         let elements = head.into_iter().chain(master).chain([Element::Integer(0)]).chain(entry).chain(values);
-        pack.extend(elements.chain([Element::Integer(count as i64 + 3)]));
+        let elements = elements.chain([Element::Integer(count as i64 + 3)]);
+        let packed_bytes: usize = elements.clone().map(Element::packed_bytes).sum();
+        let mut pack = Listpack::with_room(packed_bytes.max(room_bytes.saturating_sub(EMPTY_PACK_BYTES)));
+        pack.extend(elements);
         Node { pack }
     }
 

@@ -201,6 +201,35 @@ fn nodes_end_by_entries_and_by_bytes() {
 }
 
 #[test]
+fn nodes_of_a_long_stream_have_their_room_at_once() {
+    let limits = NodeLimits { bytes_max: 4096, entries_max: 0 };
+    let mut stream = Stream::default();
+    let (mut few, mut jumps, mut before) = (0, 0, 0);
+    for ms in 1..=2000 {
+        let pairs = vec![(b"field".to_vec(), vec![b'v'; 64])];
+        append(stream.log_mut(), id(ms, 0), &pairs, limits);
+        let (log, bytes) = (stream.log(), stream.log().memory_bytes());
+        if log.nodes_count() <= 2 {
+            few = bytes;
+        } else if log.nodes_count() > 10 {
+            jumps += usize::from(bytes != before);
+        }
+        before = bytes;
+    }
+    assert!(few < 3 * 4096, "{few} bytes for two nodes");
+    let (nodes, packed) = (stream.log().nodes_count(), stream.log().nodes().map(|(_, pack)| pack.len()).sum::<usize>());
+    assert!(jumps <= 2 * nodes, "memory was taken {jumps} times for {nodes} nodes");
+    assert!(before < packed * 5 / 4 + 4096, "{before} bytes of memory for {packed}");
+
+    // One that was large does not make all others so.
+    let mut stream = stream_of(20, NodeLimits { bytes_max: 0, entries_max: 2 });
+    let large = vec![(b"field".to_vec(), vec![b'v'; 1_000_000])];
+    append(stream.log_mut(), id(21, 0), &large, NodeLimits { bytes_max: 0, entries_max: 1 });
+    append(stream.log_mut(), id(22, 0), &small(id(22, 0)), NodeLimits { bytes_max: 0, entries_max: 1 });
+    assert!(stream.log().memory_bytes() < 1_020_000, "{}", stream.log().memory_bytes());
+}
+
+#[test]
 fn trimming_whole_nodes_stops_where_one_would_be_cut() {
     let limits = NodeLimits { bytes_max: 0, entries_max: 10 };
     let trim = |keep, whole_nodes, limit| {
