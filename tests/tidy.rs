@@ -4,6 +4,8 @@
 
 #[path = "tidy/lists.rs"]
 mod lists;
+#[path = "tidy/parameters.rs"]
+mod parameters;
 #[path = "tidy/source.rs"]
 mod source;
 

@@ -34,6 +34,7 @@ pub mod monitor;
 pub mod persist;
 pub mod pubsub;
 pub mod register;
+pub mod renamed;
 mod repeated;
 pub mod request;
 pub mod scan_options;

@@ -103,6 +103,16 @@ pub(super) fn take() -> &'static [Command] {
     REGISTERED.get().copied().unwrap_or_default()
 }
 
+/// Their names, while it is not too late.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    REGISTERED.get().copied().unwrap_or_default().iter().map(|row| row.name)
+}
+
+/// Whether the table has been built.
+pub(super) fn is_taken() -> bool {
+    TAKEN.load(Ordering::Acquire)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,7 @@
 //! All rows, by name. Lookup is by words of eight bytes, without copying or lower-casing the name.
+//!
+//! A row has its own name, by which rules of users, counters and replies know it, and the name that clients call it by,
+//! which is another one, or none, only where `rename-command` says so (`super::renamed`).
 
 use std::sync::LazyLock;
 
@@ -90,7 +93,7 @@ const _: () = {
     }
 };
 
-/// Longest command name, subcommands included, in bytes; longer names are unknown without a look-up.
+/// Longest name of a row, subcommands included, in bytes.
 const NAME_BYTES_MAX: usize = 32;
 /// Slots of the look-up table: a power of two, at most half full.
 const SLOTS: usize = 1024;
@@ -141,13 +144,20 @@ pub(super) const fn contradiction(row: &Command) -> Option<&'static str> {
 
 /// The row of this name among those of the families.
 pub(super) fn is_own(name: &str) -> bool {
-    FAMILIES.iter().any(|family| family.iter().any(|row| row.name == name))
+    own_names().any(|own| own == name)
+}
+
+/// The names of the families' rows.
+pub(super) fn own_names() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().flat_map(|family| family.iter()).map(|row| row.name)
 }
 
 /// A row with what is derived from it.
 pub struct Row {
     /// The row itself.
     pub command: &'static Command,
+    /// What clients call it, in lower case; none when they cannot. A subcommand's is always its name.
+    called: Option<&'static [u8]>,
     /// Its number, dense over all rows: the index of its counters.
     pub id: usize,
     /// "get", "client|list".
@@ -166,7 +176,7 @@ pub struct Row {
     pub key_step: usize,
     /// Subcommands.
     pub subcommands: Vec<Row>,
-    /// `folded` of the name, 0 when that does not tell it from all others.
+    /// `folded` of `called`, 0 when that does not tell it from all others.
     name_word: u64,
 }
 
@@ -186,10 +196,20 @@ fn folded(name: &[u8]) -> Option<u64> {
     Some(word | LOWER_CASE)
 }
 
+/// See `Row::name_word`.
+fn name_word(called: &[u8]) -> u64 {
+    let is_letters = called.iter().all(|byte| byte.is_ascii_lowercase());
+    folded(called).filter(|_| is_letters).unwrap_or_default()
+}
+
 /// All rows and the way to find them.
 pub struct Table {
     rows: Vec<Row>,
     slots: Box<[u16; SLOTS]>,
+    /// So many rows, the first, can be called by clients.
+    called_count: usize,
+    /// The longest name that clients call a row by; longer ones are unknown without a look-up.
+    name_bytes_max: usize,
     /// For each `Row::id` the index of its row, or of its container's.
     places: Vec<u16>,
     count: usize,
@@ -220,9 +240,12 @@ impl Row {
         let flags = if movable { command.flags.and(Flags::MOVABLE_KEYS) } else { command.flags };
         let categories = all_categories(command);
         let subcommands = command.subcommands.iter().map(|sub| Row::derive(sub, Some(command), next_id)).collect();
-        let is_letters = command.name.bytes().all(|byte| byte.is_ascii_lowercase());
-        let name_word = folded(command.name.as_bytes()).filter(|_| is_letters).unwrap_or_default();
-        Row { command, id, full_name, flags, categories, parent, first_key, last_key, key_step, subcommands, name_word }
+        let called = match parent {
+            None => super::renamed::called(command.name),
+            Some(_) => Some(command.name.as_bytes()),
+        };
+        let name_word = called.map_or(0, name_word);
+        Row { command, called, id, full_name, flags, categories, parent, first_key, last_key, key_step, subcommands, name_word }
     }
 
     /// The arguments that are keys by the legacy range, for `count` arguments.
@@ -234,12 +257,14 @@ impl Row {
         (first..end.max(first)).step_by(self.key_step.max(1)).take_while(move |&at| at < end)
     }
 
-    /// Whether this is the row's name, in any case.
+    /// Whether clients call the row by this name, in any case.
     #[inline]
     pub fn is_named(&self, name: &[u8]) -> bool {
         match folded(name) {
-            Some(word) if self.name_word != 0 => word == self.name_word && name.len() == self.command.name.len(),
-            _ => self.command.name.as_bytes().eq_ignore_ascii_case(name),
+            Some(word) if self.name_word != 0 => {
+                word == self.name_word && self.called.is_some_and(|called| called.len() == name.len())
+            }
+            _ => self.called.is_some_and(|called| called.eq_ignore_ascii_case(name)),
         }
     }
 
@@ -334,13 +359,16 @@ impl Table {
         let mut next_id = 0;
         let commands = FAMILIES.iter().flat_map(|family| family.iter()).chain(super::register::take());
         let mut rows: Vec<Row> = commands.map(|row| Row::derive(row, None, &mut next_id)).collect();
-        rows.sort_by_key(|row| row.command.name);
+        rows.sort_by_key(|row| (row.called.is_none(), row.command.name));
+        let called_count = rows.iter().filter(|row| row.called.is_some()).count();
+        let name_bytes_max = rows.iter().filter_map(|row| row.called).map(<[u8]>::len).max().unwrap_or(0);
         let mut slots = Box::new([u16::MAX; SLOTS]);
         assert!(rows.len() * 2 <= SLOTS, "the look-up table is at most half full");
         for (index, row) in rows.iter().enumerate() {
-            let mut slot = slot_of(row.command.name.as_bytes());
+            let Some(called) = row.called else { continue };
+            let mut slot = slot_of(called);
             while slots[slot] != u16::MAX {
-                assert!(rows[slots[slot] as usize].command.name != row.command.name, "a name belongs to one row");
+                assert!(rows[slots[slot] as usize].called != Some(called), "a name belongs to one row");
                 slot = (slot + 1) % SLOTS;
             }
             slots[slot] = index as u16;
@@ -353,35 +381,40 @@ impl Table {
                 places[subcommand.id] = index as u16;
             }
         }
-        Table { rows, slots, places, count: next_id }
+        Table { rows, slots, called_count, name_bytes_max, places, count: next_id }
     }
 
-    /// The row of this name, in any case.
+    /// The row that clients call by this name, in any case.
     pub fn find(&'static self, name: &[u8]) -> Option<&'static Row> {
-        if name.len() > NAME_BYTES_MAX {
+        if name.len() > self.name_bytes_max {
             return None;
         }
         let mut slot = slot_of(name);
         loop {
             let index = self.slots[slot];
             let row = self.rows.get(index as usize)?;
-            if row.command.name.as_bytes().eq_ignore_ascii_case(name) {
+            if row.called.is_some_and(|called| called.eq_ignore_ascii_case(name)) {
                 return Some(row);
             }
             slot = (slot + 1) % SLOTS;
         }
     }
 
+    /// The row whose own name this is, in any case, whatever clients call it.
+    pub fn find_own(&'static self, name: &[u8]) -> Option<&'static Row> {
+        let is_named = |row: &&Row| row.command.name.as_bytes().eq_ignore_ascii_case(name);
+        // Only renamed commands are not found where their own name says.
+        self.find(name).filter(is_named).or_else(|| self.rows.iter().find(is_named))
+    }
+
     /// The row of a full name in any case: "get", "client|list". A container's own name is the container.
     pub fn find_full(&'static self, name: &[u8]) -> Option<&'static Row> {
-        match memchr::memchr(b'|', name) {
-            None => self.find(name),
-            Some(at) => {
-                let container = self.find(&name[..at])?;
-                let row = container.subcommand(&name[at + 1..])?;
-                (!container.visible_subcommands().is_empty()).then_some(row)
-            }
-        }
+        full(name, |name| self.find(name))
+    }
+
+    /// As `find_full`, by the rows' own names: in the rules of users, which hold whatever clients call a command.
+    pub fn find_own_full(&'static self, name: &[u8]) -> Option<&'static Row> {
+        full(name, |name| self.find_own(name))
     }
 
     /// The row with this id, or its container when it is a subcommand.
@@ -389,9 +422,9 @@ impl Table {
         &self.rows[self.places[id] as usize]
     }
 
-    /// All commands, sorted by name.
+    /// All commands that clients can call, sorted by their own names.
     pub fn rows(&'static self) -> &'static [Row] {
-        &self.rows
+        &self.rows[..self.called_count]
     }
 
     /// Commands and subcommands together: one more than the highest `Row::id`.
@@ -401,12 +434,29 @@ impl Table {
 
     /// The rows that COMMAND shows, subcommands after their containers.
     pub fn visible_rows(&'static self) -> impl Iterator<Item = &'static Row> {
+        self.rows().iter().flat_map(|row| std::iter::once(row).chain(row.visible_subcommands()))
+    }
+
+    /// Those and the ones that clients cannot call, for the rules of users.
+    pub fn visible_own_rows(&'static self) -> impl Iterator<Item = &'static Row> {
         self.rows.iter().flat_map(|row| std::iter::once(row).chain(row.visible_subcommands()))
     }
 
     /// All rows, subcommands after their containers.
     pub fn all_rows(&'static self) -> impl Iterator<Item = &'static Row> {
         self.rows.iter().flat_map(|row| std::iter::once(row).chain(row.subcommands.iter()))
+    }
+}
+
+/// The row of a full name, its first part looked up with `find`.
+fn full(name: &[u8], find: impl Fn(&[u8]) -> Option<&'static Row>) -> Option<&'static Row> {
+    match memchr::memchr(b'|', name) {
+        None => find(name),
+        Some(at) => {
+            let container = find(&name[..at])?;
+            let row = container.subcommand(&name[at + 1..])?;
+            (!container.visible_subcommands().is_empty()).then_some(row)
+        }
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Parameter {
     pub default: &'static str,
     /// False: only the configuration file and the command line can set it.
     pub mutable: bool,
+    /// Not mutable, but CONFIG SET of the value it has is no error. For rows that Redis does not have: whoever sets all
+    /// that CONFIG GET shows leaves only Redis' immutable ones out.
+    pub echoed: bool,
     /// CONFIG SET only as far as `enable-protected-configs` allows.
     pub protected: bool,
     /// CONFIG SET is refused with LOADING while data is loaded.
@@ -148,6 +151,7 @@ pub(super) const fn row(name: &'static str, kind: Kind, default: &'static str) -
         kind,
         default,
         mutable: true,
+        echoed: false,
         protected: false,
         denied_while_loading: false,
         hidden: false,
@@ -168,6 +172,11 @@ impl Parameter {
 
     pub(super) const fn immutable(mut self) -> Parameter {
         self.mutable = false;
+        self
+    }
+
+    pub(super) const fn echoed(mut self) -> Parameter {
+        (self.mutable, self.echoed) = (false, true);
         self
     }
 

@@ -362,14 +362,15 @@ impl Config {
     /// Resolves the names and refuses what may not be set; the first reason in the order of the request counts.
     fn admit(&self, pairs: &[(&[u8], &[u8])], setter: Setter) -> Result<Vec<Named>, ConfigError> {
         let mut admitted: Vec<Named> = Vec::with_capacity(pairs.len());
-        for (written, _) in pairs {
+        for (written, text) in pairs {
             let failed = |reason: &'static str| ConfigError::Failed {
                 argument: written.to_vec(),
                 reason: reason.into(),
             };
             let named = find(written).ok_or_else(|| ConfigError::Unknown(written.to_vec()))?;
             let row = &PARAMETERS[named.index];
-            if !row.mutable {
+            let is_echo = row.echoed && self.print(named.index) == *text;
+            if !row.mutable && !is_echo {
                 return Err(failed("can't set immutable config"));
             }
             if row.protected

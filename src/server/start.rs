@@ -10,10 +10,11 @@ use std::sync::{Arc, mpsc};
 
 use crate::acl::Users;
 use crate::command::acl::load::{at_start, check_lines};
+use crate::command::renamed::rename;
 use crate::command::request::Shutdown;
 use crate::command::table::TABLE;
 use crate::config::command_line::{Request, Versions, parse};
-use crate::config::file::{LoadError, Loaded, load};
+use crate::config::file::{Line, LoadError, Loaded, load};
 use crate::config::shared::SharedConfig;
 use crate::config::Config;
 use crate::keyspace::{KeyHasher, Keyspace};
@@ -97,6 +98,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         let _ = io::stdin().read_to_end(&mut input);
     }
     let loaded = load(&sources, &mut input.as_slice());
+    let loaded = loaded.and_then(|loaded| rename_commands(&loaded.renamed_commands).map(|()| loaded));
     let loaded = loaded.and_then(|loaded| check_lines(&loaded.users, &loaded.config).map(|()| loaded));
     let loaded = match loaded {
         Ok(loaded) => loaded,
@@ -132,6 +134,12 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Before the table of commands is used: checking the lines of users does.
+fn rename_commands(lines: &[Line]) -> Result<(), LoadError> {
+    let wanted: Vec<(&[u8], &[u8])> = lines.iter().map(|line| (&line.words[1][..], &line.words[2][..])).collect();
+    rename(&wanted).map_err(|(index, reason)| lines[index].error(reason))
 }
 
 /// Nobody reads it when this fails.

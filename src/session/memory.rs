@@ -99,7 +99,9 @@ impl Session {
 
     /// The session's memory now.
     pub fn memory(&self, now_ms: i64) -> SessionMemory {
-        let query = self.query_bytes();
+        // The answer to CLIENT LIST comes when its own input has been dropped; for Redis it is still there.
+        let input_bytes = if self.stall == Stall::Operation { self.input_bytes } else { 0 };
+        let query = self.query_bytes().max(input_bytes);
         let big = self.big.as_ref().map_or(0, |big| big.capacity_bytes());
         let query_capacity = self.buffer.capacity() + self.buffer_lent.1 + big;
         let (in_buffer, apart) = self.parser.argument_bytes();
@@ -124,7 +126,7 @@ impl Session {
         let requests = self.requests.as_ref().map_or(0, |requests| requests.memory_bytes());
         SessionMemory {
             query,
-            query_free: query_capacity - query,
+            query_free: query_capacity.saturating_sub(query),
             arguments,
             transaction,
             reply_buffer,
@@ -207,10 +209,13 @@ mod tests {
     #[test]
     fn the_command_that_waits() {
         let mut session = session();
-        session.argument_bytes = 10;
-        assert_eq!(session.memory(NOW_MS).arguments, 0);
+        (session.argument_bytes, session.input_bytes) = (10, 26);
+        assert_eq!((session.memory(NOW_MS).arguments, session.memory(NOW_MS).query), (0, 0));
         session.stall = Stall::Operation;
-        assert_eq!(session.memory(NOW_MS).arguments, 10);
+        let memory = session.memory(NOW_MS);
+        assert_eq!((memory.arguments, memory.query, memory.query_free), (10, 26, READ_BUFFER_BYTES - 26));
+        session.stall = Stall::Blocked;
+        assert_eq!(session.memory(NOW_MS).query, 0, "its input is used up");
     }
 
     #[test]

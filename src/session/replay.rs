@@ -315,7 +315,9 @@ impl Player<'_> {
     }
 
     fn command(&mut self, args: Args<'_>, began: u64, file: &str) -> Result<(), Failed> {
-        let row = TABLE.find(args.get(0)).and_then(|row| match row.subcommands.is_empty() || args.len() < 2 {
+        // Commands of clients are in the log as they were called, those of the server by their own names.
+        let row = TABLE.find(args.get(0)).or_else(|| TABLE.find_own(args.get(0)));
+        let row = row.and_then(|row| match row.subcommands.is_empty() || args.len() < 2 {
             true => Some(row),
             false => row.subcommand(args.get(1)),
         });

@@ -82,6 +82,7 @@ impl Core {
                 && !session.killed
             {
                 let args = args_of(buffer, requests, session.next);
+                session.input_bytes = buffer.len();
                 self.run_alone(session, stop, args, now_ms);
             }
         }

@@ -85,6 +85,8 @@ pub struct Session {
     pub(super) sending: Sending,
     /// Bytes of the arguments of the command that runs alone or waits. For CLIENT LIST.
     pub(super) argument_bytes: usize,
+    /// Bytes of the buffer when that command began. For CLIENT LIST.
+    pub(super) input_bytes: usize,
     /// A large argument being read into its own buffer.
     pub big: Option<BigRead>,
     pub(super) parser: RequestParser,
@@ -147,6 +149,7 @@ impl Session {
             buffer_lent: (0, 0),
             sending: Sending::default(),
             argument_bytes: 0,
+            input_bytes: 0,
             big: None,
             parser: RequestParser::default(),
             requests: None,

@@ -20,7 +20,15 @@ tree="$(mktemp -d)"
 trap 'rm -rf "$tree"' EXIT
 cp -r "$REDIS_TREE/tests" "$REDIS_TREE/runtest" "$tree/"
 rm -rf "$tree/tests/tmp" && mkdir -p "$tree/tests/tmp" "$tree/src"
-printf '#!/bin/sh\nexec "%s" "$@"%s\n' "$ringfort" "${SHARDS:+ --shards $SHARDS}" >"$tree/src/redis-server"
+# Options that begin the command line come after ours, as some cases end it with one that lacks its value.
+cat >"$tree/src/redis-server" <<END
+#!/bin/sh
+case "\$1" in
+    --version | --help | --check-* | --test-* | -[!-]*) exec "$ringfort" "\$@" ;;
+    --*) exec "$ringfort" ${SHARDS:+--shards $SHARDS} "\$@" ;;
+    *) exec "$ringfort" "\$@" ${SHARDS:+--shards $SHARDS} ;;
+esac
+END
 chmod +x "$tree/src/redis-server"
 for tool in redis-check-aof redis-check-rdb; do
     ln -s "$ringfort" "$tree/src/$tool"

@@ -170,7 +170,7 @@ fn apply_to_selector(selector: &mut Selector, rule: &[u8]) -> Result<(), RuleErr
             put_category(selector, found, *sign == b'+');
         }
         [b'-', name @ ..] => {
-            let row = TABLE.find_full(name).ok_or(RuleError::Unknown)?;
+            let row = TABLE.find_own_full(name).ok_or(RuleError::Unknown)?;
             put_command(selector, row, false);
             selector.add_rule(false, row.full_name.as_bytes());
         }
@@ -209,7 +209,7 @@ fn put_command(selector: &mut Selector, row: &'static Row, allows: bool) {
 
 fn put_category(selector: &mut Selector, category: Categories, allows: bool) {
     // A container comes before its subcommands, and takes them along.
-    for row in TABLE.visible_rows().filter(|row| row.categories.has(category)) {
+    for row in TABLE.visible_own_rows().filter(|row| row.categories.has(category)) {
         put_command(selector, row, allows);
     }
 }
@@ -217,13 +217,13 @@ fn put_category(selector: &mut Selector, category: Categories, allows: bool) {
 /// `+get`, `+config|get`, and `+select|0`: a command with this first argument.
 fn allow_command(selector: &mut Selector, name: &[u8]) -> Result<(), RuleError> {
     let Some(at) = memchr::memrchr(b'|', name) else {
-        let row = TABLE.find_full(name).ok_or(RuleError::Unknown)?;
+        let row = TABLE.find_own_full(name).ok_or(RuleError::Unknown)?;
         put_command(selector, row, true);
         selector.add_rule(true, row.full_name.as_bytes());
         return Ok(());
     };
     let (command, argument) = (&name[..at], &name[at + 1..]);
-    let row = TABLE.find_full(command).ok_or(RuleError::Unknown)?;
+    let row = TABLE.find_own_full(command).ok_or(RuleError::Unknown)?;
     if row.parent.is_some() {
         return Err(RuleError::FirstArgumentOfSubcommand);
     }
@@ -238,7 +238,7 @@ fn allow_command(selector: &mut Selector, name: &[u8]) -> Result<(), RuleError> 
         );
         selector.add_first_argument(row.access_id(), argument);
     } else {
-        put_command(selector, TABLE.find_full(name).ok_or(RuleError::Unknown)?, true);
+        put_command(selector, TABLE.find_own_full(name).ok_or(RuleError::Unknown)?, true);
     }
     selector.add_rule(true, name);
     Ok(())

@@ -28,7 +28,7 @@ pub(super) fn cat(context: &mut SessionContext<'_>) -> Result<(), CommandError> 
             let category = Categories::of_name(name).ok_or_else(|| {
                 CommandError::quoting("ERR Unknown category '", &name[..name.len().min(SHOWN_BYTES_MAX)], "'")
             })?;
-            let rows = || TABLE.visible_rows().filter(|row| row.categories.has(category));
+            let rows = || TABLE.visible_own_rows().filter(|row| row.categories.has(category));
             context.reply.array(rows().count());
             rows().for_each(|row| context.reply.bulk(row.full_name.as_bytes()));
         }

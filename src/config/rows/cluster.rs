@@ -49,7 +49,8 @@ pub(super) const CLUSTER: &[Parameter] = &[
         unsigned_memory(0, u64::MAX),
         "0",
     )
-    .about("Most bytes queued towards one node of the cluster; 0 sets no limit."),
+    .stored("there is no cluster mode in this build")
+        .about("Most bytes queued towards one node of the cluster; 0 sets no limit."),
     row("cluster-migration-barrier", integer(0, INT_MAX), "1")
         .stored("there is no cluster mode in this build")
         .about("Replicas a master must keep before one of them may move to an orphaned master."),
@@ -69,7 +70,8 @@ pub(super) const CLUSTER: &[Parameter] = &[
         Kind::Choice(ENDPOINT_TYPES),
         "ip",
     )
-    .about("What CLUSTER SLOTS and redirections show: address, host name or neither."),
+    .stored("there is no cluster mode in this build")
+        .about("What CLUSTER SLOTS and redirections show: address, host name or neither."),
     row("cluster-replica-no-failover", Kind::YesNo, "no")
         .alias("cluster-slave-no-failover")
         .stored("there is no cluster mode in this build")

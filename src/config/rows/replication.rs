@@ -28,7 +28,8 @@ pub(super) const REPLICATION: &[Parameter] = &[
         Kind::Choice(PROPAGATION_ERRORS),
         "ignore",
     )
-    .about("What to do when a replicated or logged command fails here."),
+    .stored("commands that fail while data is loaded are told in the server's log")
+        .about("What to do when a replicated or logged command fails here."),
     row("repl-backlog-size", memory(1, i64::MAX), "1048576")
         .about("Bytes of the replication stream kept for replicas that reconnect."),
     row("repl-backlog-ttl", integer(0, i64::MAX), "3600")
@@ -45,7 +46,8 @@ pub(super) const REPLICATION: &[Parameter] = &[
         "disabled",
     )
     .denied_while_loading()
-    .about("How a replica loads a full sync straight from the socket."),
+    .stored("there is no replication in this build")
+        .about("How a replica loads a full sync straight from the socket."),
     row("repl-diskless-sync", Kind::YesNo, "yes")
         .stored("there is no replication in this build")
         .about("Send a full sync straight to the replicas' sockets instead of through a file."),
@@ -95,5 +97,6 @@ pub(super) const REPLICATION: &[Parameter] = &[
     row("replicaof", Kind::Master, "")
         .alias("slaveof")
         .immutable()
+        .stored("there is no replication in this build")
         .about("Master to follow: host and port."),
 ];

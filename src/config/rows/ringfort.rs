@@ -16,12 +16,12 @@ pub(super) const RINGFORT: &[Parameter] = &[
         .hidden()
         .about("Protocol version that connections begin with."),
     row("driver", Kind::Choice(DRIVERS), "auto")
-        .immutable()
+        .echoed()
         .about("Kernel interface for sockets: auto takes io_uring where the kernel allows it, epoll elsewhere."),
     row("look-around-us", integer(0, LOOK_AROUND_US_MAX as i64), "0")
         .about("Microseconds a core that ran out of work looks for more before it sleeps; 0 sleeps at once."),
     row("pin", Kind::Choice(PINNING), "auto")
-        .immutable()
+        .echoed()
         .about(
             "Tie each thread to its core. auto does not: where clients share the machine that cost a quarter of the \
              requests (68,000 instead of 89,000 a second). yes is for a machine, or cpuset, of the server's own.",
@@ -32,6 +32,6 @@ pub(super) const RINGFORT: &[Parameter] = &[
              an error.",
         ),
     row("shards", integer(0, SHARDS_MAX as i64), "0")
-        .immutable()
+        .echoed()
         .about("Shards, and threads, of the keyspace; 0 takes one for every core the process may use."),
 ];

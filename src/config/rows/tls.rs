@@ -41,6 +41,7 @@ pub(super) const TLS: &[Parameter] = &[
         .about("Passphrase of the client private key."),
     row("tls-cluster", Kind::YesNo, "no")
         .check(no_tls)
+        .stored("there is no TLS in this build")
         .about("Use TLS on the cluster bus. This build has no TLS, so only 'no' is accepted."),
     row("tls-dh-params-file", OPTIONAL_TEXT, "")
         .reread()
@@ -65,6 +66,7 @@ pub(super) const TLS: &[Parameter] = &[
         .about("TLS versions to offer."),
     row("tls-replication", Kind::YesNo, "no")
         .check(no_tls)
+        .stored("there is no TLS in this build")
         .about("Use TLS towards the master. This build has no TLS, so only 'no' is accepted."),
     row("tls-session-cache-size", integer(0, INT_MAX), "20480")
         .stored("there is no TLS in this build")
