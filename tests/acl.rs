@@ -179,3 +179,46 @@ fn users_on_the_command_line_and_the_default_users_password() {
     assert_eq!(client.call(&["CONFIG", "SET", "requirepass", ""]), ok());
     assert_eq!(server.connect().call(&["PING"]), Value::Status(b"PONG".to_vec()));
 }
+
+#[test]
+fn renamed_commands_are_called_by_their_new_names() {
+    let long = "b840fc02d524045429941cc15f59e41cb7be6c52";
+    let folder = std::env::temp_dir().join(format!("rf-renamed-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.to_str().expect("text");
+    let line = "--rename-command flushdb --rename-command GET Fetch --rename-command SET get --rename-command debug";
+    let mut parameters: Vec<&str> = line.split(' ').collect();
+    parameters.insert(2, "");
+    parameters.extend([long, "--user", "anna", "on", "nopass", "~*", "-@all", "+get", "+flushdb"]);
+    parameters.extend(["--appendonly", "yes", "--dir", path]);
+    for round in 0..2 {
+        let server = server(&parameters);
+        let mut client = server.connect();
+        let unknown = |reply: Value| assert!(reply.to_string().contains("ERR unknown command"), "{reply}");
+        unknown(client.call(&["FLUSHDB"]));
+        unknown(client.call(&["SET", "a", "1"]));
+        unknown(client.call(&[""]));
+        unknown(client.call(&["DEBUG", "HELP"]));
+        assert!(client.call(&[long, "HELP"]).items().len() > 10);
+        if round == 0 {
+            assert_eq!(client.call(&["GET", "a", "1"]), ok());
+            assert_eq!(client.call(&["INCR", "a"]), Value::Integer(2));
+            assert_eq!(client.call(&["PEXPIRE", "a", "100000000"]), Value::Integer(1));
+        }
+        assert_eq!(client.call(&["FETCH", "a"]).plain(), b"2", "round {round}: the log knows what clients called it");
+        assert_eq!(client.call(&["EVAL", "return redis.call('fetch', KEYS[1])", "1", "a"]).plain(), b"2");
+        assert_eq!(client.call(&["COMMAND", "INFO", "set", "fetch"]).items()[0], NIL);
+        let names = client.call(&["COMMAND", "LIST"]).items().iter().map(Value::plain).collect::<Vec<_>>();
+        assert!(names.contains(&b"get".to_vec()) && !names.contains(&b"flushdb".to_vec()));
+        let counted = client.call(&["INFO", "commandstats"]).plain();
+        assert!(String::from_utf8_lossy(&counted).contains("cmdstat_get:calls=2,"), "the own name counts");
+        // Rules of users hold for the command, whatever it is called.
+        let mut anna = as_user(&server, "anna");
+        assert_eq!(anna.call(&["fetch", "a"]).plain(), b"2");
+        let denied = error("NOPERM User anna has no permissions to run the 'set' command");
+        assert_eq!(anna.call(&["GET", "a", "2"]), denied);
+        let user = client.call(&["ACL", "LIST"]).to_string();
+        assert!(user.contains("+get +flushdb"), "{user}");
+    }
+    std::fs::remove_dir_all(&folder).expect("it is ours");
+}

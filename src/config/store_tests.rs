@@ -362,3 +362,18 @@ fn any_value_for_any_parameter_is_taken_or_refused_and_round_trips() {
             }
         });
 }
+
+#[test]
+fn an_echo_of_our_own_immutable_parameters_is_no_error() {
+    let set = |name: &str, value: &str| {
+        Config::new().set_many(&[(name.as_bytes(), value.as_bytes())], Setter::default()).map(|changed| changed.parameters)
+    };
+    for (index, row) in PARAMETERS.iter().enumerate().filter(|(_, row)| row.echoed) {
+        let now = Config::new().print(index);
+        assert_eq!(set(row.name, std::str::from_utf8(&now).expect("text")), Ok(Vec::new()), "{}", row.name);
+    }
+    assert!(PARAMETERS[param!(index of "driver")].echoed);
+    let refused = Err(ConfigError::failed("driver", "can't set immutable config"));
+    assert_eq!(set("driver", "epoll"), refused);
+    assert!(set("daemonize", "no").is_err(), "as Redis");
+}

@@ -43,6 +43,7 @@ pub(super) const CLUSTER: &[Parameter] = &[
         .about("File in which a node keeps its view of the cluster; the server writes it."),
     row("cluster-enabled", Kind::YesNo, "no")
         .immutable()
+        .stored("there is no cluster mode in this build; only what it forbids is forbidden")
         .about("Run as a node of a Redis Cluster."),
     row(
         "cluster-link-sendbuf-limit",
