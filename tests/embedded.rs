@@ -113,13 +113,13 @@ fn handles_for_several_threads() {
 fn without_a_disk_and_with_parameters() {
     let options = Options {
         durability: Durability::None,
-        parameters: vec![("maxmemory".into(), "1mb".into()), ("maxmemory-policy".into(), "noeviction".into())],
+        parameters: vec![("maxmemory".into(), "1gb".into()), ("maxmemory-policy".into(), "noeviction".into())],
         ..Options::default()
     };
     let mut data = Embedded::open_with("/nosuch/directory", &options).expect("no directory is used");
     data.set("a", "1").expect("OK");
     let told: Vec<String> = data.query(&["CONFIG", "GET", "maxmemory"]).expect("a list");
-    assert_eq!(told[1], "1048576");
+    assert_eq!(told[1], "1073741824");
     data.close().expect("nothing is to be written");
     let wrong = |name: &str, value: &str| {
         let parameters = vec![(name.to_owned(), value.to_owned())];

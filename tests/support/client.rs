@@ -132,9 +132,14 @@ impl Client {
 
     fn receive(&mut self) -> io::Result<()> {
         let mut chunk = [0; 64 * 1024];
-        let length = match &mut self.stream {
-            Stream::Unix(stream) => stream.read(&mut chunk)?,
-            Stream::Tcp(stream) => stream.read(&mut chunk)?,
+        let read = match &mut self.stream {
+            Stream::Unix(stream) => stream.read(&mut chunk),
+            Stream::Tcp(stream) => stream.read(&mut chunk),
+        };
+        let length = match read {
+            // The end of a child of this process, for instance; whoever waits asks again.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            read => read?,
         };
         if length == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "connection closed by the server"));
