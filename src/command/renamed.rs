@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use super::{register, table};
 
 /// A command's own name, and what it is called in lower case: none when it cannot be.
-type Renamed = (&'static str, Option<&'static [u8]>);
+type Renamed = (&'static str, Option<Vec<u8>>);
 
 static RENAMED: OnceLock<Vec<Renamed>> = OnceLock::new();
 
@@ -33,7 +33,7 @@ pub fn rename(lines: &[(&[u8], &[u8])]) -> Result<(), (usize, &'static str)> {
 /// What clients call the command of this name.
 pub(super) fn called(name: &'static str) -> Option<&'static [u8]> {
     let renamed = RENAMED.get().and_then(|all| all.iter().find(|(own, _)| *own == name));
-    renamed.map_or(Some(name.as_bytes()), |(_, called)| *called)
+    renamed.map_or(Some(name.as_bytes()), |(_, called)| called.as_deref())
 }
 
 /// The commands of `names` with another name than their own after all lines.
@@ -52,10 +52,8 @@ fn follow(names: &[&'static str], lines: &[(&[u8], &[u8])]) -> Result<Vec<Rename
         }
         called[at] = Some(to);
     }
-    // Names live as long as the process, like the rows.
-    let leaked = called.into_iter().map(|called| called.map(|called| &*called.leak()));
-    let changed = names.iter().copied().zip(leaked).filter(|(name, called)| *called != Some(name.as_bytes()));
-    Ok(changed.collect())
+    let all = names.iter().copied().zip(called);
+    Ok(all.filter(|(name, called)| called.as_deref() != Some(name.as_bytes())).collect())
 }
 
 #[cfg(test)]
@@ -79,7 +77,7 @@ mod tests {
         for (lines, expected) in cases {
             let lines: Vec<(&[u8], &[u8])> = lines.iter().map(|(from, to)| (from.as_bytes(), to.as_bytes())).collect();
             let expected: Vec<Renamed> =
-                expected.iter().map(|(own, called)| (*own, called.map(str::as_bytes))).collect();
+                expected.iter().map(|(own, called)| (*own, called.map(|called| called.as_bytes().to_vec()))).collect();
             assert_eq!(follow(NAMES, &lines), Ok(expected));
         }
     }
