@@ -186,8 +186,8 @@ fn no_pattern_takes_long() {
                 "{name}"
             );
             let time = begin.elapsed();
-            // Test machines are slow and shared; what is not bounded takes minutes.
-            assert!(time < 5 * MATCH_TIME_MAX, "{name}: {time:?}");
+            // Test machines are slow and shared, and sanitizers slower; what is not bounded takes minutes.
+            assert!(time < 100 * MATCH_TIME_MAX, "{name}: {time:?}");
         }
     }
 }
